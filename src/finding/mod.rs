@@ -1,0 +1,150 @@
+//! What survived: a finding with its provenance, its life and its proof, and the account of what was read.
+//!
+//! Pure data. Nothing here reads, matches or prints.
+
+mod coverage;
+mod level;
+mod place;
+mod secret;
+
+use std::sync::Arc;
+
+pub use coverage::{Coverage, MAX_SKIPPED, Reason, Skipped};
+pub use level::{Confidence, Severity, UnknownLevel};
+pub use place::{Part, Place, Position};
+pub use secret::Secret;
+
+use crate::oci::{Digest, Platform};
+
+/// What a report says of a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleFacts {
+    /// Stable id.
+    pub id: String,
+    /// One line for people.
+    pub description: String,
+    /// Who issues such credentials.
+    pub provider: String,
+    /// Where the format or the revocation is described.
+    pub docs: Option<String>,
+    /// What the finder can do.
+    pub severity: Severity,
+    /// What to do about it.
+    pub remediation: String,
+}
+
+/// Whether the final filesystem still has the bytes; anyone who pulls the image can read them in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Visibility {
+    /// A container started from the image sees them.
+    InFinalImage,
+    /// A later entry of the same path replaced them; index of the layer that did.
+    Overwritten {
+        /// Index into the image's layers.
+        layer: usize,
+    },
+    /// A whiteout removed them; index of the layer that did.
+    Deleted {
+        /// Index into the image's layers.
+        layer: usize,
+    },
+}
+
+/// Why a finding is listed but never gates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suppression {
+    /// One word: `checksum-mismatch`, `well-known`, `placeholder`, ...
+    pub reason: &'static str,
+    /// The same for people.
+    pub detail: String,
+}
+
+/// Public facts of a private key.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct KeyFacts {
+    /// `rsa`, `ed25519`, `ec`, ... where known.
+    pub algorithm: Option<String>,
+    /// Size in bits where known.
+    pub bits: Option<u32>,
+    /// Whether a passphrase protects it; none where the format does not say.
+    pub encrypted: Option<bool>,
+    /// Fingerprint of the public key, `SHA256:...` as OpenSSH prints it, where it could be worked out.
+    pub fingerprint: Option<String>,
+}
+
+/// One secret at one place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// The same for the same secret, rule and path.
+    pub id: String,
+    /// What found it.
+    pub rule: Arc<RuleFacts>,
+    /// The rule's, unless the secret itself says otherwise.
+    pub severity: Severity,
+    /// How sure.
+    pub confidence: Confidence,
+    /// The bytes, redacting.
+    pub secret: Secret,
+    /// Set for findings that are listed but never gate.
+    pub suppressed: Option<Suppression>,
+    /// Index into [`Scan::images`].
+    pub image: usize,
+    /// Where.
+    pub place: Place,
+    /// Further places of the same secret that say nothing new; at most [`MAX_ALSO`].
+    pub also: Vec<Place>,
+    /// Steps from the file's bytes to the secret.
+    pub decoding: Vec<&'static str>,
+    /// None for places that no layer can hide: config, history, labels, annotations, attestations.
+    pub visibility: Option<Visibility>,
+    /// Public facts, for private keys.
+    pub key: Option<KeyFacts>,
+    /// Ids of less specific rules that matched the same text.
+    pub matched_too: Vec<String>,
+}
+
+/// Most entries of [`Finding::also`].
+pub const MAX_ALSO: usize = 20;
+
+/// A layer of an image, as reports name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LayerFacts {
+    /// Position, base first.
+    pub index: usize,
+    /// Digest of the blob as stored.
+    pub digest: Option<Digest>,
+    /// Digest of the uncompressed archive.
+    pub diff_id: Option<Digest>,
+    /// The instruction that made it. Raw: may hold secrets until a report redacts it.
+    pub created_by: Option<String>,
+    /// Bytes of the blob as stored.
+    pub size: Option<u64>,
+}
+
+/// An image, as reports name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageFacts {
+    /// What the user asked for, with its scheme.
+    pub source: String,
+    /// Reference name or tag, where the source has one.
+    pub name: Option<String>,
+    /// Digest of the manifest, or of the config where there is no manifest.
+    pub digest: Option<Digest>,
+    /// Platform the config or the index gives.
+    pub platform: Option<Platform>,
+    /// Base first.
+    pub layers: Vec<LayerFacts>,
+}
+
+/// All that a scan found: the input of every report.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scan {
+    /// Hash of the rules used.
+    pub rules_hash: String,
+    /// Images in the order they were asked for and found.
+    pub images: Vec<ImageFacts>,
+    /// Sorted by image, layer, path, offset, rule.
+    pub findings: Vec<Finding>,
+    /// What was read and what was not.
+    pub coverage: Coverage,
+}

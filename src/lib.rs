@@ -1,0 +1,16 @@
+//! layersift finds secrets in container images: in every layer, every version of every file, the config and its history, and says of
+//! each which layer brought it and whether a later one hides it.
+//!
+//! The folders are the data flow: [`source`] -> [`layer`] -> [`content`] -> [`detect`] (by [`rule`]) -> [`finding`] -> [`report`], wired by
+//! [`scan`]; [`oci`] holds the nouns of the image spec. `ARCHITECTURE.md` has the map and the invariants.
+
+pub mod cli;
+pub mod content;
+pub mod detect;
+pub mod finding;
+pub mod layer;
+pub mod oci;
+pub mod report;
+pub mod rule;
+pub mod scan;
+pub mod source;

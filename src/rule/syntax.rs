@@ -1,0 +1,144 @@
+//! Rule files as typed: the serde mirror of `patterns/README.md`. No IO, no compiling, and no use of other modules of the
+//! crate, since the build script includes this file to turn `patterns/*.toml` into the embedded rule set.
+
+use serde::{Deserialize, Serialize};
+
+/// One rule file: a provider and its rules.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuleFile {
+    /// Who issues these credentials.
+    pub provider: String,
+    /// Where the format, or the way to revoke, is described.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub docs: Option<String>,
+    /// Default for rules that have none of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remediation: Option<String>,
+    /// The rules.
+    #[serde(default, rename = "rule")]
+    pub rules: Vec<RuleSyntax>,
+}
+
+/// One rule as written.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuleSyntax {
+    /// Unique for ever, kebab-case.
+    pub id: String,
+    /// One line for people.
+    pub description: String,
+    /// `low`, `medium`, `high` or `critical`.
+    pub severity: String,
+    /// `possible`, `likely` or `confirmed`; `likely` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<String>,
+    /// ASCII literals, one of which is in every match.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keywords: Vec<String>,
+    /// The expression of a marker rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub regex: Option<String>,
+    /// The value's shape of an assignment rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assignment: Option<AssignmentSyntax>,
+    /// The marks of a block rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub block: Option<BlockSyntax>,
+    /// The paths or magic bytes of a file rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<FileSyntax>,
+    /// Least entropy of a group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entropy: Option<EntropySyntax>,
+    /// Offline proof.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<ChecksumSyntax>,
+    /// Name of a structure parser.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub structure: Option<String>,
+    /// `base64` or `percent`: the secret is reported decoded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decode: Option<String>,
+    /// Expressions over the secret: well-known dummies.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allow: Vec<String>,
+    /// Free labels.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// What to do, overriding the file's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remediation: Option<String>,
+    /// Texts with `{{secret}}`, each of which gives exactly this finding.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub examples: Vec<String>,
+    /// Texts that give no finding of this rule.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub negative_examples: Vec<String>,
+}
+
+/// `assignment = { value = '''...''' }`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AssignmentSyntax {
+    /// Matches the whole value.
+    pub value: String,
+}
+
+/// `block = { begin, end, limit }`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BlockSyntax {
+    /// Opening mark; the rule's keyword.
+    pub begin: String,
+    /// Closing mark.
+    pub end: String,
+    /// Most bytes from the first of `begin` to the last of `end`.
+    pub limit: usize,
+}
+
+/// `file = { paths, magic, regex, structure }`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileSyntax {
+    /// Globs over the absolute path.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<String>,
+    /// First bytes in hex, `..` for any byte.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub magic: Option<String>,
+    /// Expression over the first 64 KiB; every match is a finding.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub regex: Option<String>,
+    /// Structure the file must have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub structure: Option<String>,
+}
+
+/// `entropy = { group, min }`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EntropySyntax {
+    /// The group measured; `secret` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Bits per byte.
+    pub min: f64,
+}
+
+/// `checksum = { kind, over, equals, mismatch }`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChecksumSyntax {
+    /// Name of the algorithm; see `src/detect/checksum.rs`.
+    pub kind: String,
+    /// Group the sum is taken over; the secret when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over: Option<String>,
+    /// Group that holds the sum; none for kinds that find it themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub equals: Option<String>,
+    /// `suppress`, `demote` (default) or `ignore`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mismatch: Option<String>,
+}
