@@ -15,6 +15,8 @@ pub enum Reason {
     DamagedStream,
     /// The archive ends in the middle of an entry.
     TruncatedArchive,
+    /// Bytes of a layer after its end-of-archive mark.
+    TrailingBytes,
     /// A tar header that does not parse.
     MalformedEntry,
     /// The blob is neither an archive nor a document; its bytes were scanned as they are.
@@ -56,6 +58,7 @@ impl Reason {
             Reason::MalformedDigest => "malformed-digest",
             Reason::DamagedStream => "damaged-stream",
             Reason::TruncatedArchive => "truncated-archive",
+            Reason::TrailingBytes => "trailing-bytes",
             Reason::MalformedEntry => "malformed-entry",
             Reason::NotAnArchive => "not-an-archive",
             Reason::Encrypted => "encrypted",
@@ -76,7 +79,7 @@ impl Reason {
 
     /// Whether a scan with such an entry is still complete: all bytes were looked at, and are what they said they were.
     pub fn is_harmless(self) -> bool {
-        matches!(self, Reason::NotAFile)
+        matches!(self, Reason::NotAFile | Reason::TrailingBytes)
     }
 }
 

@@ -3,6 +3,7 @@
 //! Pure data. Nothing here reads, matches or prints.
 
 mod coverage;
+mod gate;
 mod level;
 mod place;
 mod secret;
@@ -10,6 +11,7 @@ mod secret;
 use std::sync::Arc;
 
 pub use coverage::{Coverage, MAX_SKIPPED, Reason, Skipped};
+pub use gate::{Filter, Gate, Outcome, Scope};
 pub use level::{Confidence, Severity, UnknownLevel};
 pub use place::{Part, Place, Position};
 pub use secret::Secret;

@@ -17,4 +17,4 @@ pub use manifest::{Document, Index, MalformedDocument, Manifest};
 pub use media_type::MediaType;
 pub use platform::{MalformedPlatform, Platform};
 
-pub(crate) use digest::hex;
+

@@ -83,6 +83,9 @@ pub struct RuleSyntax {
 pub struct AssignmentSyntax {
     /// Matches the whole value.
     pub value: String,
+    /// `generic`: the value must also look like a secret and not like a word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<String>,
 }
 
 /// `block = { begin, end, limit }`

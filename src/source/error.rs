@@ -70,6 +70,15 @@ pub enum SourceError {
         /// The blob.
         key: String,
     },
+    /// The name of an image in a registry.
+    #[error(
+        "{name}: no such file or folder; images in registries are not supported yet: save it first, for example with \
+         `docker save {name}` or `skopeo copy docker://{name} oci:DIR`"
+    )]
+    RegistryName {
+        /// The name.
+        name: String,
+    },
     /// A reference with a scheme nobody knows.
     #[error("`{scheme}:` is not a kind of source; use one of {known}")]
     UnknownScheme {

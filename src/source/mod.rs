@@ -3,13 +3,35 @@
 //! A source either opens blobs in any order ([`Source`]) or hands over what it holds once, in its own order ([`OnePass`]: standard
 //! input, a compressed archive). Both end in the same [`Image`]s, whose layers name blobs by [`BlobKey`].
 
+mod archive;
+mod archive_index;
+mod docker_images;
 mod error;
+mod folder;
+mod layer_file;
+mod layout;
+mod members;
+mod mmap;
+mod oci_images;
+mod onepass;
+mod open;
+mod reference;
+mod resolve;
+mod rootfs;
+mod skopeo_dir;
+mod sniff;
+mod tar_walk;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
 
 use std::io::Read;
 
-use crate::finding::Skipped;
 pub use error::SourceError;
+pub use open::{OpenOptions, Opened, open};
+pub use reference::{Reference, Selector};
 
+use crate::finding::Skipped;
 use crate::oci::{Config, Descriptor, Digest, Platform};
 
 /// Names a blob within one source; blobs of the same key are read once.
@@ -87,6 +109,9 @@ pub struct Contents {
     pub images: Vec<Image>,
     /// What could not be resolved.
     pub skipped: Vec<Skipped>,
+    /// Blobs that belong to no image and are there all the same: a member's name, and the blob. Empty where the user asked for one image
+    /// of several.
+    pub extras: Vec<(String, BlobKey)>,
 }
 
 /// A source that opens blobs in any order.
@@ -96,6 +121,14 @@ pub trait Source: Send + Sync {
 
     /// Opens a blob that [`Source::contents`] named.
     fn open(&self, blob: &BlobKey) -> Result<Blob<'_>, SourceError>;
+
+    /// Is told that the bytes of a mapped blob have been read: their pages may be given back. They can still be read again.
+    fn release(&self, _bytes: &[u8]) {}
+
+    /// What could not be read so far of blobs that are made while they are read. Each is told once; ask when all blobs have been read.
+    fn skipped_while_reading(&self) -> Vec<Skipped> {
+        Vec::new()
+    }
 }
 
 /// A source that can be read once, in its own order.

@@ -1,0 +1,290 @@
+//! Arguments as typed, with their help.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand};
+
+use super::size::Size;
+use crate::finding::{Confidence, Scope, Severity, UnknownLevel};
+use crate::oci::Platform;
+use crate::report::FormatName;
+
+/// Finds secrets in every layer of a container image.
+#[derive(Debug, Parser)]
+#[command(name = "layersift", version, about, propagate_version = true, after_help = EXIT_CODES)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) verb: Verb,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  clean: nothing at or above the gate, and everything was read
+  1  findings at or above the gate (another code with --exit-code)
+  2  wrong usage, or something that was asked for could not be opened
+  3  nothing at or above the gate, but something could not be read";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Look for secrets in images
+    Scan(Box<ScanArguments>),
+    /// List, show and check rules
+    Rules(RulesArguments),
+    /// Print the JSON Schema of the JSON report
+    Schema,
+}
+
+const SCAN_EXAMPLES: &str = "\
+Examples:
+  An image that Docker or Podman saved:
+      docker save app:1.4 -o app.tar && layersift scan app.tar
+  The same without a file in between:
+      docker save app:1.4 | layersift scan -
+  An OCI layout, as a folder or as an archive; the kind may be said:
+      layersift scan oci:build/image
+      layersift scan oci-archive:image.tar --platform linux/arm64
+  A gate in CI: fail on severity high and critical only, and keep the report:
+      layersift scan app.tar --fail-on high --format json --output report.json
+  What a running container would see, and what is deleted but still there:
+      layersift scan app.tar --scope final
+      layersift scan app.tar --scope deleted
+
+Exit codes:
+  0  clean: nothing at or above the gate, and everything was read
+  1  findings at or above the gate (another code with --exit-code)
+  2  wrong usage, or something that was asked for could not be opened
+  3  nothing at or above the gate, but something could not be read";
+
+#[derive(Debug, Args)]
+#[command(after_help = SCAN_EXAMPLES)]
+pub(super) struct ScanArguments {
+    /// Image archives, OCI layouts or folders; `-` is standard input
+    #[arg(required = true, value_name = "IMAGE")]
+    pub(super) targets: Vec<String>,
+
+    /// How to write the report
+    #[arg(
+        long, value_name = "FORMAT", default_value = "table", ignore_case = true,
+        value_parser = words::<FormatName>(FormatName::all().map(FormatName::as_str)),
+        help_heading = "Report"
+    )]
+    pub(super) format: FormatName,
+
+    /// Where to write the report; standard output without it
+    #[arg(short, long, value_name = "FILE", help_heading = "Report")]
+    pub(super) output: Option<PathBuf>,
+
+    /// List findings of these severities only, separated by commas
+    #[arg(
+        long, value_name = "LIST", value_delimiter = ',', ignore_case = true,
+        value_parser = words::<Severity>(Severity::ALL.map(Severity::as_str)),
+        help_heading = "Report"
+    )]
+    pub(super) severity: Vec<Severity>,
+
+    /// List only what a container sees (final), or only what is overwritten or deleted (deleted)
+    #[arg(
+        long, value_name = "SCOPE", default_value = "all", ignore_case = true,
+        value_parser = words::<Scope>(Scope::ALL.map(Scope::as_str)),
+        help_heading = "Report"
+    )]
+    pub(super) scope: Scope,
+
+    /// Write secrets in clear
+    #[arg(long, help_heading = "Report")]
+    pub(super) show_secrets: bool,
+
+    /// Least severity that fails
+    #[arg(
+        long, value_name = "SEVERITY", default_value = "low", ignore_case = true,
+        value_parser = words::<FailOn>(FailOn::WORDS),
+        help_heading = "Gate"
+    )]
+    pub(super) fail_on: FailOn,
+
+    /// Least confidence that fails
+    #[arg(
+        long, value_name = "CONFIDENCE", default_value = "likely", ignore_case = true,
+        value_parser = words::<Confidence>(Confidence::ALL.map(Confidence::as_str)),
+        help_heading = "Gate"
+    )]
+    pub(super) min_confidence: Confidence,
+
+    /// Exit code for findings, instead of 1; not 0, 2 or 3
+    #[arg(long, value_name = "N", default_value = "1", value_parser = exit_code, help_heading = "Gate")]
+    pub(super) exit_code: u8,
+
+    /// Only images for this platform: os/architecture or os/architecture/variant
+    #[arg(long, value_name = "PLATFORM", help_heading = "Scan")]
+    pub(super) platform: Option<Platform>,
+
+    /// Add rules from a file or a folder; may be given more than once
+    #[arg(long, value_name = "FILE|DIR", help_heading = "Scan")]
+    pub(super) rules: Vec<PathBuf>,
+
+    /// Do not check blobs and layers against their digests
+    #[arg(long, help_heading = "Scan")]
+    pub(super) no_verify: bool,
+
+    /// Threads; as many as there are processors without it
+    #[arg(short, long, value_name = "N", help_heading = "Scan")]
+    pub(super) jobs: Option<NonZeroUsize>,
+
+    /// Bound on memory, for example 512M or 2G (powers of 1024)
+    #[arg(long, value_name = "SIZE", help_heading = "Scan")]
+    pub(super) max_memory: Option<Size>,
+
+    /// Show no progress
+    #[arg(long)]
+    pub(super) no_progress: bool,
+
+    /// Say nothing on standard error but errors
+    #[arg(short, long)]
+    pub(super) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RulesArguments {
+    #[command(subcommand)]
+    pub(super) verb: RulesVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RulesVerb {
+    /// List all rules
+    List {
+        /// How to write them
+        #[arg(
+            long, value_name = "FORMAT", default_value = "table", ignore_case = true,
+            value_parser = words::<FormatName>(["table", "json"])
+        )]
+        format: FormatName,
+        /// Add rules from a file or a folder; may be given more than once
+        #[arg(long, value_name = "FILE|DIR")]
+        rules: Vec<PathBuf>,
+    },
+    /// Show one rule
+    Show {
+        /// The rule's id
+        id: String,
+        /// Add rules from a file or a folder; may be given more than once
+        #[arg(long, value_name = "FILE|DIR")]
+        rules: Vec<PathBuf>,
+    },
+    /// Check rule files as the built-in ones are checked: exit code 1 if there is something wrong with one
+    Check {
+        /// Rule files, or folders of them
+        #[arg(required = true, value_name = "FILE|DIR")]
+        paths: Vec<PathBuf>,
+    },
+}
+
+/// Least severity that fails, or never.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FailOn(pub(super) Option<Severity>);
+
+impl FailOn {
+    const WORDS: [&str; 5] = ["low", "medium", "high", "critical", "never"];
+}
+
+impl FromStr for FailOn {
+    type Err = UnknownLevel;
+
+    fn from_str(text: &str) -> Result<Self, UnknownLevel> {
+        if text.eq_ignore_ascii_case("never") {
+            Ok(Self(None))
+        } else {
+            text.parse().map(|severity| Self(Some(severity)))
+        }
+    }
+}
+
+/// A parser whose words appear in help and in messages.
+fn words<T>(words: impl IntoIterator<Item = &'static str>) -> impl TypedValueParser<Value = T>
+where
+    T: FromStr + Clone + Send + Sync + 'static,
+    T::Err: std::error::Error + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(words).try_map(|word| word.parse::<T>())
+}
+
+/// 0 would say clean, 2 and 3 that something was not read.
+fn exit_code(text: &str) -> Result<u8, String> {
+    match text.parse() {
+        Ok(0) => Err("0 means clean; to never fail on findings, use --fail-on never".to_owned()),
+        Ok(code @ (2 | 3)) => Err(format!("{code} already means that something could not be read")),
+        Ok(code) => Ok(code),
+        Err(_) => Err("use a number from 1 to 255".to_owned()),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn scan(flags: &str) -> Result<ScanArguments, String> {
+        let words = ["layersift", "scan", "app.tar"].into_iter().chain(flags.split_whitespace());
+        match Arguments::try_parse_from(words).map_err(|error| error.to_string())?.verb {
+            Verb::Scan(arguments) => Ok(*arguments),
+            _ => unreachable!(),
+        }
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn defaults_gate_on_anything_likely() {
+        let scan = scan("").unwrap();
+        assert_eq!(
+            (scan.fail_on, scan.min_confidence, scan.exit_code),
+            (FailOn(Some(Severity::Low)), Confidence::Likely, 1)
+        );
+        assert_eq!((scan.format, scan.scope, scan.severity), (FormatName::Table, Scope::All, vec![]));
+        assert_eq!(scan.targets, ["app.tar"]);
+    }
+
+    #[test]
+    fn words_are_read_without_regard_to_case() {
+        let scan = scan("--severity CRITICAL,High --fail-on NEVER --scope Deleted --format JSON --min-confidence Possible").unwrap();
+        assert_eq!(scan.severity, [Severity::Critical, Severity::High]);
+        assert_eq!(
+            (scan.fail_on, scan.scope, scan.format),
+            (FailOn(None), Scope::Deleted, FormatName::Json)
+        );
+    }
+
+    #[test]
+    fn values_that_mean_something_else_are_refused() {
+        for bad in ["0", "2", "3", "256", "x", "-1"] {
+            assert!(scan(&format!("--exit-code={bad}")).is_err(), "{bad}");
+        }
+        assert_eq!(scan("--exit-code 42").unwrap().exit_code, 42);
+        for bad in [
+            "--jobs 0",
+            "--platform linux",
+            "--max-memory lots",
+            "--severity worst",
+            "--scope some",
+        ] {
+            assert!(scan(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_word_is_answered_with_the_right_ones() {
+        assert!(
+            scan("--fail-on worst")
+                .unwrap_err()
+                .contains("[possible values: low, medium, high, critical, never]")
+        );
+    }
+}

@@ -1,0 +1,88 @@
+//! The command line: arguments as typed become configuration as meant, a verb runs, its result becomes an exit code.
+//!
+//! Knows terminals, files to write to and words for people; what an image is and what a secret is, others know. Ends no process:
+//! the code goes back to `main`.
+
+mod arguments;
+mod error;
+mod output;
+mod progress;
+mod rules;
+mod scan;
+mod schema;
+mod size;
+
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+
+use clap::Parser as _;
+
+use self::arguments::{Arguments, Verb};
+
+/// Exit code for wrong usage, and for a scan that did not come to its end.
+const FATAL: u8 = 2;
+
+/// Runs what `arguments` ask for (the program's name first) and returns the exit code: 0 clean and complete, 1 findings at or above
+/// the gate, 2 usage or fatal error, 3 no gating finding but something could not be read.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(told) => {
+            // Help and version come this way too. Nobody is left to tell if printing fails.
+            let _ = told.print();
+            return if told.use_stderr() { FATAL } else { 0 };
+        }
+    };
+    let done = match arguments.verb {
+        Verb::Scan(arguments) => scan::run(*arguments),
+        Verb::Rules(arguments) => rules::run(arguments),
+        Verb::Schema => schema::run(),
+    };
+    done.unwrap_or_else(|error| {
+        complain(&error.to_string(), error.hint());
+        FATAL
+    })
+}
+
+/// `error: ...` and perhaps `hint: ...` on standard error. Messages may quote images and files, so they are neutralised.
+fn complain(message: &str, hint: Option<&str>) {
+    let clean = message
+        .lines()
+        .map(crate::report::sanitise::terminal)
+        .collect::<Vec<_>>()
+        .join("\n  ");
+    note("error", &clean);
+    if let Some(hint) = hint {
+        note("hint", hint);
+    }
+}
+
+/// One line for people on standard error. A closed standard error is no reason to fail.
+fn note(kind: &str, text: &str) {
+    let _ = writeln!(io::stderr(), "{kind}: {text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(arguments: &[&str]) -> u8 {
+        run(std::iter::once("layersift").chain(arguments.iter().copied()).map(OsString::from))
+    }
+
+    #[test]
+    fn wrong_usage_is_two_and_help_is_zero() {
+        for wrong in [
+            &[][..],
+            &["scan"],
+            &["scan", "x", "--format", "yaml"],
+            &["scan", "x", "--fail-on", "worst"],
+            &["no-such-verb"],
+        ] {
+            assert_eq!(code(wrong), 2, "{wrong:?}");
+        }
+        for right in [&["--version"][..], &["--help"], &["scan", "--help"]] {
+            assert_eq!(code(right), 0, "{right:?}");
+        }
+    }
+}

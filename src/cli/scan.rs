@@ -1,0 +1,282 @@
+//! `layersift scan`: from flags to a scan, from the scan to a report and an exit code.
+
+use std::io::{self, IsTerminal as _};
+
+use super::arguments::ScanArguments;
+use super::error::{CliError, source_hint};
+use super::output::Output;
+use super::{FATAL, complain, note, progress, rules};
+use crate::finding::{Filter, Gate, Reason, Scan};
+use crate::report::{Context, Exposure, FormatName, Redactor};
+use crate::scan::{self, Failure, Options, Outcome, Verify};
+use crate::source::Reference;
+
+/// What to make of a scan.
+#[derive(Debug)]
+struct Plan {
+    format: FormatName,
+    exposure: Exposure,
+    filter: Filter,
+    gate: Gate,
+    /// Exit code for findings.
+    findings_code: u8,
+}
+
+pub(super) fn run(arguments: ScanArguments) -> Result<u8, CliError> {
+    let plan = Plan::new(&arguments);
+    let rules = rules::load(&arguments.rules)?;
+    let output = Output::open(arguments.output.as_deref(), plan.exposure)?;
+    if plan.exposure == Exposure::Shown && !arguments.quiet && io::stderr().is_terminal() {
+        note("note", "secrets will be shown in clear");
+    }
+    let (references, unknown) = references(&arguments.targets);
+    let progress = progress::progress(!arguments.quiet && !arguments.no_progress);
+    let mut outcome = scan::run(&references, &rules, &options(&arguments), &*progress);
+    // The line has to go before anything else is written to the terminal.
+    drop(progress);
+    add_unknown(&mut outcome, unknown);
+    plan.conclude(outcome, output)
+}
+
+fn options(arguments: &ScanArguments) -> Options {
+    let usual = Options::default();
+    Options {
+        jobs: arguments.jobs.map_or(usual.jobs, std::num::NonZeroUsize::get),
+        max_memory: arguments.max_memory.map(|size| size.0),
+        verify: if arguments.no_verify { Verify::Nothing } else { Verify::Digests },
+        platform: arguments.platform.clone(),
+        ..usual
+    }
+}
+
+/// The targets that make sense, and those that do not: one wrong name does not keep the others from being scanned.
+fn references(targets: &[String]) -> (Vec<Reference>, Vec<Failure>) {
+    let mut references = Vec::new();
+    let mut failures = Vec::new();
+    for target in targets {
+        match Reference::parse(target) {
+            Ok(reference) => references.push(reference),
+            Err(error) => failures.push(Failure {
+                target: target.clone(),
+                error,
+            }),
+        }
+    }
+    (references, failures)
+}
+
+impl Plan {
+    fn new(arguments: &ScanArguments) -> Self {
+        let severities = arguments.severity.iter().copied().collect();
+        Self {
+            format: arguments.format,
+            exposure: if arguments.show_secrets {
+                Exposure::Shown
+            } else {
+                Exposure::Redacted
+            },
+            filter: Filter {
+                severities: (!arguments.severity.is_empty()).then_some(severities),
+                scope: arguments.scope,
+            },
+            gate: Gate {
+                fail_on: arguments.fail_on.0,
+                min_confidence: arguments.min_confidence,
+            },
+            findings_code: arguments.exit_code,
+        }
+    }
+
+    /// Writes the report, says what failed, and gives the exit code.
+    fn conclude(&self, outcome: Outcome, output: Output) -> Result<u8, CliError> {
+        let Outcome { mut scan, failures } = outcome;
+        // All secrets have to be known before some findings are filtered out.
+        let redactor = Redactor::new(&scan, self.exposure);
+        self.filter.apply(&mut scan);
+        let context = Context {
+            redactor,
+            gate: self.gate,
+            width: output.width(),
+            colour: output.colour(),
+        };
+        output.write(|out| self.format.format().write(&scan, &context, out))?;
+        for Failure { error, .. } in &failures {
+            complain(&context.redactor.text(&error.to_string()), source_hint(error));
+        }
+        Ok(self.exit_code(&scan, &failures))
+    }
+
+    fn exit_code(&self, scan: &Scan, failures: &[Failure]) -> u8 {
+        if failures.is_empty() {
+            self.gate.outcome(scan).exit_code(self.findings_code)
+        } else {
+            FATAL
+        }
+    }
+}
+
+/// Adds targets that make no sense to those that the scan could not open. They, too, are in the report, as things that were not read.
+fn add_unknown(outcome: &mut Outcome, unknown: Vec<Failure>) {
+    for Failure { target, error } in &unknown {
+        outcome
+            .scan
+            .coverage
+            .skip(Reason::NotAnImage, target.clone(), None, error.to_string());
+    }
+    outcome.failures.splice(0..0, unknown);
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::path::PathBuf;
+    use std::sync::Arc;
+
+    use clap::Parser as _;
+
+    use super::super::arguments::{Arguments, Verb};
+    use super::*;
+    use crate::finding::{Confidence, Coverage, Finding, Place, RuleFacts, Secret, Severity};
+    use crate::source::SourceError;
+
+    fn plan(flags: &str) -> Plan {
+        let words = ["layersift", "scan", "x"].into_iter().chain(flags.split_whitespace());
+        match Arguments::try_parse_from(words).unwrap().verb {
+            Verb::Scan(arguments) => Plan::new(&arguments),
+            _ => unreachable!(),
+        }
+    }
+
+    fn finding(severity: Severity, confidence: Confidence) -> Finding {
+        let rule = RuleFacts {
+            id: "r".to_owned(),
+            description: String::new(),
+            provider: String::new(),
+            docs: None,
+            severity,
+            remediation: String::new(),
+        };
+        Finding {
+            id: String::new(),
+            rule: Arc::new(rule),
+            severity,
+            confidence,
+            secret: Secret::new(*b"hunter2-hunter2", 0),
+            suppressed: None,
+            image: 0,
+            place: Place::Config {
+                pointer: "/config/Env/0".to_owned(),
+            },
+            also: Vec::new(),
+            decoding: Vec::new(),
+            visibility: None,
+            key: None,
+            matched_too: Vec::new(),
+        }
+    }
+
+    fn scan_of(findings: Vec<Finding>, gap: bool) -> Scan {
+        let mut scan = Scan {
+            rules_hash: String::new(),
+            images: Vec::new(),
+            findings,
+            coverage: Coverage::default(),
+        };
+        if gap {
+            scan.coverage.skip(Reason::DamagedStream, "layer 1", None, "");
+        }
+        scan
+    }
+
+    fn failure() -> Failure {
+        Failure {
+            target: "b.tar".to_owned(),
+            error: SourceError::NotFound {
+                path: PathBuf::from("b.tar"),
+            },
+        }
+    }
+
+    /// Runs all but the scan; gives the exit code and the report.
+    fn conclude(flags: &str, scan: Scan, failures: Vec<Failure>) -> (u8, String) {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("layersift-scan-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        let plan = plan(flags);
+        let output = Output::open(Some(&path), plan.exposure).unwrap();
+        let code = plan.conclude(Outcome { scan, failures }, output).unwrap();
+        let report = std::fs::read_to_string(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        (code, report)
+    }
+
+    #[test]
+    fn the_exit_code_is_fatal_then_findings_then_gaps() {
+        use {Confidence::*, Severity::*};
+        let high = || vec![finding(High, Likely)];
+        let table = [
+            ("", vec![], false, 0, 0),
+            ("", high(), false, 0, 1),
+            ("", high(), true, 0, 1),
+            ("", vec![], true, 0, 3),
+            ("", vec![], false, 1, 2),
+            ("", high(), true, 1, 2),
+            ("--exit-code 9", high(), false, 0, 9),
+            ("--exit-code 9", vec![], true, 0, 3),
+            ("--fail-on critical", high(), false, 0, 0),
+            ("--fail-on never", high(), false, 0, 0),
+            ("--fail-on never", high(), true, 0, 3),
+            ("", vec![finding(High, Possible)], false, 0, 0),
+            ("--min-confidence possible", vec![finding(High, Possible)], false, 0, 1),
+            ("--severity low,medium", high(), false, 0, 0),
+            ("--severity HIGH", high(), false, 0, 1),
+            ("--scope deleted", high(), false, 0, 0),
+        ];
+        for (flags, findings, gap, failed, code) in table {
+            let failures = (0..failed).map(|_| failure()).collect();
+            assert_eq!(
+                conclude(flags, scan_of(findings, gap), failures).0,
+                code,
+                "{flags} gap {gap} failed {failed}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_target_that_makes_no_sense_is_in_the_report_of_the_others() {
+        let scan = scan_of(vec![finding(Severity::High, Confidence::Likely)], false);
+        let mut outcome = Outcome {
+            scan,
+            failures: Vec::new(),
+        };
+        add_unknown(&mut outcome, vec![failure()]);
+        let (code, report) = conclude("--format json", outcome.scan, outcome.failures);
+        assert_eq!(code, 2);
+        let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+        assert_eq!(report["findings"].as_array().unwrap().len(), 1);
+        assert_eq!(
+            (&report["coverage"]["skipped"][0]["where"], &report["complete"]),
+            (&"b.tar".into(), &false.into())
+        );
+    }
+
+    #[test]
+    fn the_secret_of_a_finding_that_is_filtered_out_is_redacted_all_the_same() {
+        let mut scan = scan_of(vec![finding(Severity::High, Confidence::Likely)], true);
+        scan.coverage.skip(Reason::TooLarge, "/srv/hunter2-hunter2.zip", None, "");
+        let (_, report) = conclude("--severity low", scan, vec![]);
+        assert!(report.contains("/srv/****.zip") && !report.contains("hunter2"), "{report}");
+    }
+
+    #[test]
+    fn secrets_are_shown_on_request_only() {
+        let scan = || scan_of(vec![finding(Severity::High, Confidence::Likely)], false);
+        assert!(!conclude("--format json", scan(), vec![]).1.contains("hunter2-hunter2"));
+        assert!(
+            conclude("--format json --show-secrets", scan(), vec![])
+                .1
+                .contains("hunter2-hunter2")
+        );
+    }
+}

@@ -1,0 +1,7 @@
+//! From an entry's bytes to texts that rules can see: what kind of file it is, what is encoded in it, what a JSON document says.
+//!
+//! Knows no rule and no thread.
+
+pub mod decode;
+pub mod document;
+pub mod kind;

@@ -1,0 +1,182 @@
+//! From a match to a candidate: placeholder, entropy, allow list, checksum, structure. A failed proof demotes or suppresses with a
+//! reason; nothing that a rule matched with a marker of its own is dropped in silence but what falls below its entropy floor.
+
+use std::ops::Range;
+
+use super::checksum::{self, Verdict};
+use super::matching::Score;
+use super::placeholder::{Placeholder, placeholder};
+use super::structure::{self, Facts, Parsed, StructureKind};
+use super::{Candidate, Chunk, entropy};
+use crate::finding::{Confidence, Secret, Suppression};
+use crate::oci::Digest;
+use crate::rule::{Decode, Matcher, Mismatch, Rule};
+
+/// A rule's match before its checks.
+pub(super) struct Match<'a> {
+    pub(super) number: u32,
+    pub(super) rule: &'a Rule,
+    pub(super) text: &'a [u8],
+    /// The secret's bytes in the text.
+    pub(super) span: Range<usize>,
+    /// Leading bytes of the secret that are the format's public marker.
+    pub(super) marker: usize,
+    pub(super) decoding: &'a [&'static str],
+    /// What the generic scorer says, for rules that ask it.
+    pub(super) score: Score,
+}
+
+/// Looks up the span of a named group of the match.
+type Groups<'a> = dyn Fn(&str) -> Option<Range<usize>> + 'a;
+
+/// Runs a rule's checks on its match.
+pub(super) fn judge(matched: &Match<'_>, groups: &Groups<'_>) -> Option<Candidate> {
+    let rule = matched.rule;
+    let raw = &matched.text[matched.span.clone()];
+    let mut decoding = matched.decoding.to_vec();
+    let secret = match rule.decode {
+        None => raw.to_vec(),
+        Some(Decode::Base64) => {
+            decoding.push("base64");
+            from_base64(raw)?
+        }
+        Some(Decode::Percent) => {
+            let decoded = from_percent(raw);
+            if decoded != raw {
+                decoding.push("percent");
+            }
+            decoded
+        }
+    };
+    if secret.is_empty() {
+        return None;
+    }
+    if let Some(check) = &rule.entropy {
+        let group = groups(&check.group).unwrap_or_else(|| matched.span.clone());
+        if entropy::shannon(&matched.text[group]) < check.min {
+            return None;
+        }
+    }
+    let mut verdict = Verdicts { confidence: matched.score.unwrap_or(rule.confidence), suppressed: dummy(matched, &secret, groups)?, facts: Facts::default() };
+    if let Some(kind) = rule.structure {
+        verdict.structure(structure::parse(kind, &secret))?;
+    }
+    verdict.checksum(matched, raw, groups);
+    if rule.allow.iter().any(|allow| allow.get().is_some_and(|allow| allow.is_match(&secret))) {
+        verdict.suppressed = Some(Suppression { reason: "well-known", detail: "a value that the provider's documentation or tools publish".to_owned() });
+    }
+    Some(verdict.candidate(matched.number, rule, matched.span.clone(), Secret::new(secret, matched.marker), decoding))
+}
+
+/// A file that is itself the secret. What is reported of it is the digest of its bytes.
+pub(super) fn whole_file(number: u32, rule: &Rule, proof: Option<StructureKind>, head: &[u8], chunk: &Chunk<'_>) -> Option<Candidate> {
+    let mut verdict = Verdicts { confidence: rule.confidence, suppressed: None, facts: Facts::default() };
+    let bytes = if chunk.is_end { chunk.bytes } else { head };
+    if let Some(kind) = proof {
+        verdict.structure(structure::parse(kind, bytes))?;
+    }
+    let digest = Digest::sha256(bytes).to_string();
+    Some(verdict.candidate(number, rule, 0..head.len().min(16), Secret::new(digest.into_bytes(), 0), Vec::new()))
+}
+
+/// What the checks said so far.
+struct Verdicts {
+    confidence: Confidence,
+    suppressed: Option<Suppression>,
+    facts: Facts,
+}
+
+impl Verdicts {
+    /// None if the text is not of the structure at all.
+    fn structure(&mut self, parsed: Parsed) -> Option<()> {
+        match parsed {
+            Parsed::Proved(facts) => {
+                self.confidence = Confidence::Confirmed;
+                self.facts = facts;
+            }
+            Parsed::Plausible(facts) => self.facts = facts,
+            Parsed::Dummy { reason, detail } => self.suppressed = Some(Suppression { reason, detail }),
+            Parsed::No => return None,
+        }
+        Some(())
+    }
+
+    fn checksum(&mut self, matched: &Match<'_>, raw: &[u8], groups: &Groups<'_>) {
+        let Some(check) = &matched.rule.checksum else { return };
+        let group = |name: &Option<String>| name.as_ref().and_then(|name| groups(name)).map(|range| &matched.text[range]);
+        match (checksum::verify(check.kind, raw, group(&check.over), group(&check.equals)), check.mismatch) {
+            (Verdict::Match, _) => {
+                self.confidence = Confidence::Confirmed;
+                self.suppressed = None;
+            }
+            (Verdict::Mismatch, Mismatch::Suppress) => {
+                let detail = format!("the {} in it is wrong: not a token that was ever issued", check.kind.name());
+                self.suppressed = Some(Suppression { reason: "checksum-mismatch", detail });
+            }
+            (Verdict::Mismatch, Mismatch::Demote) => self.confidence = Confidence::Possible,
+            (Verdict::Mismatch, Mismatch::Ignore) | (Verdict::NotApplicable, _) => {}
+        }
+    }
+
+    fn candidate(self, rule_number: u32, rule: &Rule, span: Range<usize>, secret: Secret, decoding: Vec<&'static str>) -> Candidate {
+        Candidate {
+            rule: rule_number,
+            span,
+            secret,
+            decoding,
+            severity: self.facts.severity.unwrap_or(rule.facts.severity),
+            confidence: self.confidence,
+            suppressed: self.suppressed,
+            key: self.facts.key,
+            rank: rule.rank(),
+        }
+    }
+}
+
+/// Whether the secret stands for one. `None`: it names where the secret is, so there is none here; `Some(None)`: it is no placeholder.
+fn dummy(matched: &Match<'_>, secret: &[u8], groups: &Groups<'_>) -> Option<Option<Suppression>> {
+    if matches!(matched.rule.matcher, Matcher::Block(_)) {
+        return Some(None);
+    }
+    let body = match groups("body") {
+        Some(range) if matched.rule.decode.is_none() => &matched.text[range],
+        _ => secret.get(matched.marker..).unwrap_or(secret),
+    };
+    let detail = |word: &str| format!("it stands for a secret: {word}");
+    match placeholder(body) {
+        None => Some(None),
+        Some(Placeholder::Reference(_)) => None,
+        // A guess that turns out to be a placeholder was a wrong guess.
+        Some(Placeholder::Dummy(_)) if matched.marker == 0 => None,
+        Some(Placeholder::Dummy(word)) => Some(Some(Suppression { reason: "placeholder", detail: detail(word) })),
+    }
+}
+
+fn from_base64(raw: &[u8]) -> Option<Vec<u8>> {
+    use base64::Engine;
+    use base64::alphabet::{STANDARD, URL_SAFE};
+    use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+    let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent).with_decode_allow_trailing_bits(true);
+    let alphabet = if raw.iter().any(|b| matches!(b, b'-' | b'_')) { &URL_SAFE } else { &STANDARD };
+    let decoded = GeneralPurpose::new(alphabet, config).decode(raw).ok()?;
+    decoded.iter().all(|&b| b >= 0x20 && b != 0x7f).then_some(decoded)
+}
+
+fn from_percent(raw: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some((&byte, tail)) = rest.split_first() {
+        let hex = tail.get(..2).filter(|_| byte == b'%').and_then(|hex| std::str::from_utf8(hex).ok()).and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        match hex {
+            Some(decoded) => {
+                out.push(decoded);
+                rest = &tail[2..];
+            }
+            None => {
+                out.push(byte);
+                rest = tail;
+            }
+        }
+    }
+    out
+}

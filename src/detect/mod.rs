@@ -1,0 +1,187 @@
+//! The pure core: bytes and rules in, candidates out. No IO, no thread, no clock, no state: the same bytes and rules give the same
+//! candidates, however a file is cut into chunks.
+//!
+//! [`prefilter`] finds keywords; [`candidates`] tries the rules they wake on a window round each, then looks once more at what
+//! [`crate::content::decode`] finds encoded. [`checks`] turn a match into a candidate, a suppressed candidate, or nothing.
+
+pub mod assignment;
+mod checks;
+pub mod checksum;
+pub mod entropy;
+mod generic;
+mod matching;
+pub mod overlap;
+pub mod placeholder;
+pub mod prefilter;
+pub mod structure;
+
+use std::ops::Range;
+
+use crate::content::decode;
+use crate::content::kind::Kind;
+use crate::finding::{Confidence, KeyFacts, Secret, Severity, Suppression};
+use crate::rule::RuleSet;
+
+/// Bytes before a chunk's owned range that a match may look at.
+pub const BEFORE: usize = crate::rule::MAX_MATCH + 256;
+/// Bytes after a chunk's owned range that a match may look at.
+pub const AFTER: usize = 64 * 1024 + 256;
+/// How often decoded text is decoded again.
+const MAX_DEPTH: usize = 3;
+/// Most candidates of one chunk; the first ones are kept.
+pub const MAX_PER_CHUNK: usize = 2_000;
+
+/// A part of a file, with enough of its surroundings that matches do not depend on where it was cut.
+#[derive(Debug, Clone)]
+pub struct Chunk<'a> {
+    /// The owned bytes with up to [`BEFORE`] bytes before and [`AFTER`] after them, as far as the file has them.
+    pub bytes: &'a [u8],
+    /// The part that no other chunk owns.
+    pub owned: Range<usize>,
+    /// Whether `bytes` begins at the file's first byte.
+    pub is_start: bool,
+    /// Whether `bytes` ends at the file's last byte.
+    pub is_end: bool,
+}
+
+impl<'a> Chunk<'a> {
+    /// A whole text.
+    pub fn whole(bytes: &'a [u8]) -> Self {
+        Self { bytes, owned: 0..bytes.len(), is_start: true, is_end: true }
+    }
+}
+
+/// What a text is part of: weighs guesses.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// The file's path, if it is a file.
+    pub path: Option<&'a [u8]>,
+    /// What the path says of the text.
+    pub kind: Kind,
+    /// Whether the text is a name, a link's target or another short piece of metadata: no guesses there.
+    pub is_metadata: bool,
+}
+
+impl Subject<'_> {
+    /// A text that is no file, such as a value in a config.
+    pub const DOCUMENT: Subject<'static> = Subject { path: None, kind: Kind::Config, is_metadata: false };
+}
+
+/// What a rule matched, after its checks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Candidate {
+    /// Number of the rule in its set.
+    pub rule: u32,
+    /// The secret's bytes in the chunk; of the outermost encoding if it is encoded.
+    pub span: Range<usize>,
+    /// The secret, decoded.
+    pub secret: Secret,
+    /// Steps from the chunk's bytes to the secret.
+    pub decoding: Vec<&'static str>,
+    /// The rule's, or what the secret itself says.
+    pub severity: Severity,
+    /// After proof.
+    pub confidence: Confidence,
+    /// Set if it must not gate.
+    pub suppressed: Option<Suppression>,
+    /// Public facts of a key.
+    pub key: Option<KeyFacts>,
+    /// Precedence among rules that matched the same text.
+    pub rank: u8,
+}
+
+/// What detection did with a chunk.
+#[derive(Debug, Default)]
+pub struct Detected {
+    /// In no particular order; the same secret may come from several rules.
+    pub candidates: Vec<Candidate>,
+    /// Candidates that were left out because there were too many.
+    pub dropped: usize,
+    /// Whether matching stopped early because the chunk made too much work.
+    pub exhausted: bool,
+}
+
+/// Matches all rules on a chunk.
+pub fn candidates(rules: &RuleSet, chunk: &Chunk<'_>, subject: &Subject<'_>) -> Detected {
+    let mut search = Search { rules, subject, out: Detected::default(), work: work_limit(chunk.owned.len()) };
+    search.text(chunk, &mut Vec::new());
+    if chunk.is_start && chunk.owned.start == 0 && !subject.is_metadata {
+        search.file(chunk);
+    }
+    search.out
+}
+
+/// Bytes that expressions may run over: many times what any real file needs, and still linear in the chunk.
+fn work_limit(owned: usize) -> usize {
+    (32 << 20) + owned.saturating_mul(64)
+}
+
+/// One pass over a chunk.
+struct Search<'a> {
+    rules: &'a RuleSet,
+    subject: &'a Subject<'a>,
+    out: Detected,
+    work: usize,
+}
+
+impl Search<'_> {
+    /// Matches a text and what is encoded in it; `decoding` is how the text came about.
+    fn text(&mut self, chunk: &Chunk<'_>, decoding: &mut Vec<&'static str>) {
+        let rules = self.rules;
+        rules.prefilter().find(chunk.bytes, chunk.owned.clone(), |hit| {
+            for &number in rules.woken_by(hit.keyword) {
+                matching::keyword(self, number, chunk, &hit, decoding);
+            }
+        });
+        if decoding.len() < MAX_DEPTH {
+            let mut found = Vec::new();
+            decode::views(chunk.bytes, chunk.owned.clone(), &mut |view| found.push(view));
+            for view in found {
+                self.view(&view, decoding);
+            }
+        }
+    }
+
+    /// Matches a decoded view; what is found there stands, for the text it came from, where its encoded bytes are.
+    fn view(&mut self, view: &decode::View, decoding: &mut Vec<&'static str>) {
+        let before = self.out.candidates.len();
+        decoding.push(view.step);
+        self.text(&Chunk::whole(&view.bytes), decoding);
+        decoding.pop();
+        let mut kept = before;
+        for index in before..self.out.candidates.len() {
+            let candidate = &mut self.out.candidates[index];
+            // The name that was put in front was matched where it stands.
+            if candidate.span.end <= view.name {
+                continue;
+            }
+            let (start, end) = (view.origin(candidate.span.start), view.origin(candidate.span.end));
+            candidate.span = start..end.max(start + 1);
+            self.out.candidates.swap(kept, index);
+            kept += 1;
+        }
+        self.out.candidates.truncate(kept);
+    }
+
+    /// Rules that know a file by its path or its first bytes.
+    fn file(&mut self, chunk: &Chunk<'_>) {
+        let rules = self.rules;
+        rules.file_rules_for(self.subject.path, chunk.bytes, |number| matching::file(self, number, chunk));
+    }
+
+    /// Takes a candidate, if there is room.
+    fn push(&mut self, candidate: Candidate) {
+        if self.out.candidates.len() < MAX_PER_CHUNK {
+            self.out.candidates.push(candidate);
+        } else {
+            self.out.dropped += 1;
+        }
+    }
+
+    /// Accounts for `bytes` of matching; false when there has been too much of it.
+    fn spend(&mut self, bytes: usize) -> bool {
+        self.out.exhausted |= self.work < bytes;
+        self.work = self.work.saturating_sub(bytes);
+        !self.out.exhausted
+    }
+}

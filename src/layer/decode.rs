@@ -1,0 +1,200 @@
+//! Compressed bytes become plain bytes: gzip, zstd, xz and bzip2, told apart by their first bytes only.
+//!
+//! Media types and file names are never asked: they lie. Streams of many members (eStargz has one per file) are one stream to the reader.
+//! Damage never costs what stood before it: every byte decoded before the damage is handed out first, then the error. This module does
+//! not know what the bytes mean, and bounds no output: who reads decides when it is enough.
+
+mod codec;
+mod input;
+
+use std::io::{self, BufRead, Read};
+
+use crate::finding::Reason;
+use crate::source::Blob;
+use codec::{Codec, Progress};
+use input::Input;
+
+/// How a blob is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Compression {
+    /// Not at all, or in no way that is known.
+    None,
+    /// RFC 1952.
+    Gzip,
+    /// RFC 8878.
+    Zstd,
+    /// The xz container.
+    Xz,
+    /// bzip2.
+    Bzip2,
+}
+
+/// Bytes of a blob's head that [`Compression::sniff`] looks at, at most.
+pub const SNIFFED: usize = 16;
+
+impl Compression {
+    /// Reads the magic bytes. A zstd skippable frame counts as zstd: builders put one first.
+    pub fn sniff(head: &[u8]) -> Self {
+        match head {
+            [0x1f, 0x8b, 8, ..] => Compression::Gzip,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Compression::Zstd,
+            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Compression::Xz,
+            // `BZh1` alone is a text; what must follow is the mark of a block or of the end.
+            [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, 0x53, 0x59, ..]
+            | [b'B', b'Z', b'h', b'1'..=b'9', 0x17, 0x72, 0x45, 0x38, 0x50, 0x90, ..] => Compression::Bzip2,
+            _ => Compression::None,
+        }
+    }
+
+    /// The word in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Compression::None => "none",
+            Compression::Gzip => "gzip",
+            Compression::Zstd => "zstd",
+            Compression::Xz => "xz",
+            Compression::Bzip2 => "bzip2",
+        }
+    }
+}
+
+/// A blob ready to be read.
+pub enum Decoded<'a> {
+    /// It was not compressed and is in memory: read in place.
+    Mapped(&'a [u8]),
+    /// One byte after the other.
+    Stream(Decoder<'a>),
+}
+
+/// Finds out how `blob` is compressed and undoes it.
+pub fn decode(blob: Blob<'_>) -> io::Result<(Compression, Decoded<'_>)> {
+    let mut input = match blob {
+        Blob::Mapped(bytes) if Compression::sniff(bytes) == Compression::None => return Ok((Compression::None, Decoded::Mapped(bytes))),
+        Blob::Mapped(bytes) => Input::slice(bytes),
+        Blob::Stream(reader) => Input::stream(reader),
+    };
+    let compression = Compression::sniff(input.peek(SNIFFED)?);
+    let codec = codec::for_compression(compression)?;
+    let decoder = Decoder {
+        input,
+        compression,
+        codec,
+        state: State::Member,
+        trailing: 0,
+    };
+    Ok((compression, Decoded::Stream(decoder)))
+}
+
+/// Where a [`Decoder`] is.
+enum State {
+    /// Within a member.
+    Member,
+    /// After a member: another one, padding or something else follows.
+    Between,
+    /// At the end.
+    Done,
+    /// Damaged; all that stood before the damage has been handed out.
+    Damaged(io::ErrorKind, String),
+}
+
+/// Reads what a compressed blob holds.
+///
+/// Damaged input is an error of kind `InvalidData` or `UnexpectedEof`, after everything before the damage. Errors of the source itself
+/// keep their kind.
+pub struct Decoder<'a> {
+    input: Input<'a>,
+    compression: Compression,
+    codec: Option<Box<dyn Codec>>,
+    state: State,
+    trailing: u64,
+}
+
+impl Decoder<'_> {
+    /// What was odd about the stream. Ask after the end.
+    pub fn problems(&self) -> Vec<(Reason, String)> {
+        if self.trailing == 0 {
+            return Vec::new();
+        }
+        let detail = format!(
+            "{} bytes follow the end of the {} stream and were not decoded",
+            self.trailing,
+            self.compression.as_str()
+        );
+        vec![(Reason::DamagedStream, detail)]
+    }
+
+    /// Reads the rest of the input without decoding it, so that a digest of the blob can be finished; gives the number of bytes.
+    pub fn skip_rest(&mut self) -> io::Result<u64> {
+        let (rest, _) = self.input.drain()?;
+        if !matches!(self.state, State::Damaged(..)) {
+            self.state = State::Done;
+        }
+        Ok(rest)
+    }
+
+    /// After a member: starts the next one, or takes what follows for padding (NULs) or garbage.
+    fn next_member(&mut self) -> io::Result<()> {
+        let padding = self.input.skip_nuls()?;
+        if Compression::sniff(self.input.peek(SNIFFED)?) == self.compression {
+            self.codec.as_mut().map_or(Ok(()), |codec| codec.reset())?;
+            self.state = State::Member;
+            return Ok(());
+        }
+        let (rest, nuls_only) = self.input.drain()?;
+        self.trailing = if nuls_only { 0 } else { padding + rest };
+        self.state = State::Done;
+        Ok(())
+    }
+
+    /// Remembers the damage, so that it is told again if asked again.
+    fn damaged(&mut self, kind: io::ErrorKind, problem: String) {
+        self.state = State::Damaged(kind, format!("{}: {problem}", self.compression.as_str()));
+    }
+
+    /// One step of the codec; none if it gave nothing yet.
+    fn step(&mut self, out: &mut [u8]) -> io::Result<Option<usize>> {
+        let Some(codec) = &mut self.codec else {
+            return self.input.read(out).map(Some);
+        };
+        let input = self.input.fill_buf()?;
+        let at_end = input.is_empty();
+        let step = codec.step(input, out);
+        self.input.consume(step.consumed);
+        match step.progress {
+            Progress::More if step.produced == 0 && at_end => {
+                self.damaged(io::ErrorKind::UnexpectedEof, "the stream ends too early".into())
+            }
+            Progress::More if step.produced == 0 && step.consumed == 0 => {
+                self.damaged(io::ErrorKind::InvalidData, "the stream makes no progress".into());
+            }
+            Progress::More => {}
+            Progress::EndOfMember => self.state = State::Between,
+            Progress::Damaged(problem) => self.damaged(io::ErrorKind::InvalidData, problem),
+        }
+        Ok(Some(step.produced).filter(|&produced| produced > 0))
+    }
+}
+
+impl Read for Decoder<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if out.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            match &self.state {
+                State::Done => return Ok(0),
+                State::Damaged(kind, problem) => return Err(io::Error::new(*kind, problem.clone())),
+                State::Between => self.next_member()?,
+                State::Member => {
+                    if let Some(produced) = self.step(out)? {
+                        return Ok(produced);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

@@ -1,0 +1,13 @@
+//! One blob becomes entries: decompressed by magic, walked as tar, cut into pieces that detection can take one by one.
+//!
+//! Nothing is unpacked: a piece is a range of a buffer (or of a mapped file) that holds the archive's own bytes. Knows no rule.
+
+pub mod decode;
+mod entry;
+pub mod index;
+mod pax;
+pub mod path;
+mod tape;
+pub mod walk;
+
+pub use entry::{Batch, Entry, EntryKind, Piece, Slab, SparseMap, Where};

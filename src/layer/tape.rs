@@ -1,0 +1,161 @@
+//! The decompressed layer as a window that moves forward: a whole mapped blob, or a buffer of one megabyte that is filled from a decoder
+//! and changed for a fresh one, with its tail carried over, when its end is reached.
+
+use std::io::{self, Read};
+
+use super::Slab;
+use super::decode::{Decoded, Decoder};
+use crate::oci::{Algorithm, Digest, Hasher};
+
+/// Bytes of a buffer.
+pub(super) const SLAB: usize = 1 << 20;
+
+/// A window on the layer's bytes.
+pub(super) struct Tape<'a> {
+    decoder: Option<Decoder<'a>>,
+    slab: Slab<'a>,
+    /// Next byte to be taken, as an index into the slab.
+    pos: usize,
+    /// Bytes of the layer before the slab's first.
+    base: u64,
+    is_ended: bool,
+    error: Option<io::Error>,
+    hasher: Option<Hasher>,
+    /// Bytes of the layer that went into the hash.
+    hashed: u64,
+    limit: u64,
+}
+
+impl<'a> Tape<'a> {
+    /// Opens a layer; at most `limit` bytes are read of it.
+    pub(super) fn new(input: Decoded<'a>, hash: Option<Algorithm>, limit: u64, buffer: impl FnOnce() -> Vec<u8>) -> Self {
+        let (decoder, slab) = match input {
+            Decoded::Mapped(bytes) => (None, Slab::Mapped(&bytes[..bytes.len().min(usize::try_from(limit).unwrap_or(usize::MAX))])),
+            Decoded::Stream(decoder) => (Some(decoder), Slab::Owned(buffer())),
+        };
+        let is_ended = decoder.is_none();
+        let mut tape = Self { decoder, slab, pos: 0, base: 0, is_ended, error: None, hasher: hash.map(Hasher::new), hashed: 0, limit };
+        tape.fill();
+        tape
+    }
+
+    /// Whether the slab is the whole layer.
+    pub(super) fn is_mapped(&self) -> bool {
+        matches!(self.slab, Slab::Mapped(_))
+    }
+
+    /// All bytes of the slab.
+    pub(super) fn slab(&self) -> &[u8] {
+        self.slab.bytes()
+    }
+
+    /// Index of the next byte in the slab.
+    pub(super) fn pos(&self) -> usize {
+        self.pos
+    }
+
+    /// Bytes of the layer before the next one.
+    pub(super) fn offset(&self) -> u64 {
+        self.base + self.pos as u64
+    }
+
+    /// The bytes from the next one to the end of the slab.
+    pub(super) fn rest(&self) -> &[u8] {
+        &self.slab.bytes()[self.pos..]
+    }
+
+    /// Whether the slab's end is the layer's end.
+    pub(super) fn is_ended(&self) -> bool {
+        self.is_ended
+    }
+
+    /// Moves forward within the slab.
+    pub(super) fn take(&mut self, count: usize) {
+        self.pos += count;
+        debug_assert!(self.pos <= self.slab.bytes().len(), "within the slab");
+    }
+
+    /// A copy of the mapped slab, for a batch that borrows it. None if the slab is a buffer.
+    pub(super) fn mapped(&self) -> Option<&'a [u8]> {
+        match self.slab {
+            Slab::Mapped(bytes) => Some(bytes),
+            Slab::Owned(_) => None,
+        }
+    }
+
+    /// Changes to `fresh`, carrying over all from index `keep` on, and fills it. Gives the old slab.
+    pub(super) fn rotate(&mut self, keep: usize, mut fresh: Vec<u8>) -> Slab<'a> {
+        fresh.clear();
+        fresh.extend_from_slice(&self.slab.bytes()[keep..]);
+        let old = std::mem::replace(&mut self.slab, Slab::Owned(fresh));
+        self.base += keep as u64;
+        self.pos -= keep;
+        self.fill();
+        old
+    }
+
+    /// Takes the slab out at the end.
+    pub(super) fn into_slab(&mut self) -> Slab<'a> {
+        self.base += self.pos as u64;
+        self.pos = 0;
+        std::mem::replace(&mut self.slab, Slab::Owned(Vec::new()))
+    }
+
+    /// Adds bytes of the mapped layer to the hash, up to index `end` of the slab.
+    pub(super) fn hash_mapped(&mut self, end: usize) {
+        if let (Slab::Mapped(bytes), Some(hasher)) = (&self.slab, &mut self.hasher) {
+            let from = self.hashed as usize;
+            if end > from {
+                hasher.update(&bytes[from..end]);
+                self.hashed = end as u64;
+            }
+        }
+    }
+
+    /// The digest of all bytes read; none if it was not asked for or the layer could not be read to its end.
+    pub(super) fn digest(&mut self) -> Option<Digest> {
+        if let Slab::Mapped(bytes) = self.slab {
+            self.hash_mapped(bytes.len());
+        }
+        let hasher = self.hasher.take()?;
+        self.error.is_none().then(|| hasher.finish())
+    }
+
+    /// What the decoder stopped at.
+    pub(super) fn error(&mut self) -> Option<io::Error> {
+        self.error.take()
+    }
+
+    /// What the decoder has to say after its end.
+    pub(super) fn decoder(&self) -> Option<&Decoder<'a>> {
+        self.decoder.as_ref()
+    }
+
+    fn fill(&mut self) {
+        let (Some(decoder), Slab::Owned(buffer)) = (&mut self.decoder, &mut self.slab) else { return };
+        let mut filled = buffer.len();
+        let start = filled;
+        buffer.resize(SLAB.max(filled), 0);
+        while !self.is_ended && filled < buffer.len() {
+            match decoder.read(&mut buffer[filled..]) {
+                Ok(0) => self.is_ended = true,
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.error = Some(error);
+                    self.is_ended = true;
+                }
+            }
+            if self.base + filled as u64 > self.limit {
+                let over = (self.base + filled as u64 - self.limit) as usize;
+                filled -= over.min(filled - start);
+                self.error = Some(io::Error::new(io::ErrorKind::FileTooLarge, "the layer expands to more than the bound"));
+                self.is_ended = true;
+            }
+        }
+        buffer.truncate(filled);
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(&buffer[start..]);
+        }
+    }
+}

@@ -1,0 +1,539 @@
+//! Walks a layer's tar: headers become entries, bodies become pieces of batches.
+//!
+//! Lenient where engines are, and never silent: a header that does not parse ends the archive for an engine, but not the search for
+//! secrets. Bytes that belong to no entry (after the end mark, after a broken header, in a blob that is no archive) are pieces too.
+//! Headers are read by the `tar` crate; the walk is ours because bodies are not copied, and because it goes on where a reader that
+//! unpacks has to stop.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use tar::{EntryType, Header};
+
+use super::decode::Decoded;
+use super::index::PathIndex;
+use super::pax::{self, Extension};
+use super::tape::{SLAB, Tape};
+use super::{Batch, Entry, EntryKind, Piece, Slab, SparseMap, Where, path};
+use crate::detect::{AFTER, BEFORE};
+use crate::finding::{Part, Reason};
+use crate::oci::{Algorithm, Digest};
+
+const BLOCK: usize = 512;
+/// Longest extended header, long name or long link that is kept; longer ones are scanned, and their first bytes stand for them.
+const MAX_METADATA: usize = 256 * 1024;
+/// Longest path that is kept of an over-long name.
+const MAX_NAME: usize = 64 * 1024;
+/// Bytes of pieces that make a batch.
+const BATCH: usize = 1 << 20;
+/// Pieces that make a batch, however small.
+const MAX_PIECES: usize = 8192;
+
+/// Who takes the batches.
+pub trait Sink<'a> {
+    /// An empty buffer to fill.
+    fn buffer(&mut self) -> Vec<u8>;
+    /// Takes a batch.
+    fn batch(&mut self, batch: Batch<'a>);
+}
+
+/// How to walk.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Hash the decompressed layer with this.
+    pub hash: Option<Algorithm>,
+    /// Most decompressed bytes.
+    pub max_expanded: u64,
+}
+
+/// Something about the layer that coverage has to say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Oddity {
+    /// Why.
+    pub reason: Reason,
+    /// The entry, where it is about one.
+    pub path: Option<Vec<u8>>,
+    /// Bytes concerned.
+    pub size: Option<u64>,
+    /// What and what it means.
+    pub detail: String,
+}
+
+/// What the walk saw.
+#[derive(Debug, Default)]
+pub struct Walked {
+    /// The paths the layer touches.
+    pub index: PathIndex,
+    /// Entries seen.
+    pub entries: u64,
+    /// Decompressed bytes.
+    pub expanded: u64,
+    /// Digest of the decompressed bytes.
+    pub diff_id: Option<Digest>,
+    /// Whether the blob is a tar archive (an empty one is).
+    pub is_archive: bool,
+    /// What was odd, at most a thousand times.
+    pub oddities: Vec<Oddity>,
+}
+
+/// Walks a decompressed layer to its end.
+pub fn walk<'a>(input: Decoded<'a>, options: Options, sink: &mut dyn Sink<'a>) -> Walked {
+    let tape = Tape::new(input, options.hash, options.max_expanded, || sink.buffer());
+    let mut walk = Walk { tape, sink, pieces: Vec::new(), metadata: Vec::new(), span: 0, pending: 0, order: 0, out: Walked::default() };
+    walk.archive();
+    walk.finish()
+}
+
+struct Walk<'a, 's> {
+    tape: Tape<'a>,
+    sink: &'s mut dyn Sink<'a>,
+    pieces: Vec<Piece>,
+    metadata: Vec<u8>,
+    /// Index of the first slab byte that no earlier batch was spread over.
+    span: usize,
+    /// Bytes of the pieces of the batch so far.
+    pending: usize,
+    order: u32,
+    out: Walked,
+}
+
+/// What the headers before an entry's own said of it.
+#[derive(Default)]
+struct Ahead {
+    extension: Extension,
+    records: Vec<pax::Record>,
+    long_name: Option<Vec<u8>>,
+    long_link: Option<Vec<u8>>,
+}
+
+impl<'a> Walk<'a, '_> {
+    fn archive(&mut self) {
+        let mut zeros = 0;
+        let mut ahead = Ahead::default();
+        while let Some(block) = self.block() {
+            if block.iter().all(|&b| b == 0) {
+                self.tape.take(BLOCK);
+                self.out.is_archive = true;
+                zeros += 1;
+                if zeros == 2 {
+                    return self.stray("bytes after the end-of-archive mark");
+                }
+                continue;
+            }
+            if zeros == 1 {
+                self.odd(Reason::MalformedEntry, None, None, "a lone zero block in the middle: some readers stop here".to_owned());
+            }
+            zeros = 0;
+            let header = header_of(&block);
+            if !is_header(&block) {
+                if self.resynchronise() {
+                    continue;
+                }
+                return;
+            }
+            self.out.is_archive = true;
+            self.tape.take(BLOCK);
+            ahead = self.entry(&header, ahead);
+        }
+        if !self.tape.rest().is_empty() {
+            self.stray("bytes after the last whole block");
+        }
+    }
+
+    /// The next block, unless the layer ends before it does.
+    fn block(&mut self) -> Option<[u8; BLOCK]> {
+        self.need(BLOCK);
+        self.tape.rest().first_chunk::<BLOCK>().copied()
+    }
+
+    /// Makes `count` bytes available at the tape's position, if the layer has as many. At most [`MAX_METADATA`].
+    fn need(&mut self, count: usize) {
+        if self.tape.rest().len() < count && !self.tape.is_ended() {
+            self.rotate(self.tape.pos());
+        }
+    }
+
+    /// Hands the pieces so far on and moves to a fresh slab that begins at index `keep` of the present one.
+    fn rotate(&mut self, keep: usize) {
+        let fresh = self.sink.buffer();
+        let end = self.tape.slab().len();
+        let old = self.tape.rotate(keep, fresh);
+        self.send(old, end);
+        self.span = 0;
+    }
+
+    /// Hands on a batch if it is large enough. Buffers go when they are full; of a mapped layer, parts go.
+    fn flush_if_due(&mut self) {
+        if self.pending < BATCH && self.pieces.len() < MAX_PIECES {
+            return;
+        }
+        if let Some(bytes) = self.tape.mapped() {
+            let end = self.tape.pos();
+            self.tape.hash_mapped(end);
+            self.send(Slab::Mapped(bytes), end);
+            self.span = end;
+        } else if self.pieces.len() >= MAX_PIECES {
+            self.rotate(self.tape.pos());
+        }
+    }
+
+    fn send(&mut self, slab: Slab<'a>, end: usize) {
+        let batch = Batch { slab, metadata: std::mem::take(&mut self.metadata), pieces: std::mem::take(&mut self.pieces), span: self.span..end };
+        self.pending = 0;
+        self.sink.batch(batch);
+    }
+
+    fn finish(mut self) -> Walked {
+        let end = self.tape.slab().len();
+        self.out.diff_id = self.tape.digest();
+        self.out.expanded = self.tape.offset();
+        let error = self.tape.error();
+        let problems = self.tape.decoder().map(|decoder| decoder.problems()).unwrap_or_default();
+        let slab = self.tape.into_slab();
+        self.send(slab, end);
+        if let Some(error) = error {
+            let reason = if error.kind() == std::io::ErrorKind::FileTooLarge { Reason::TooLarge } else { Reason::DamagedStream };
+            let read = self.out.expanded;
+            self.odd(reason, None, None, format!("{error}; the first {read} bytes were scanned"));
+        }
+        for (reason, detail) in problems {
+            self.odd(reason, None, None, detail);
+        }
+        self.out.index.finish();
+        let left_out = self.out.index.left_out();
+        if left_out > 0 {
+            self.odd(Reason::EntriesLimit, None, None, format!("{left_out} entries are not remembered: files they hide may be said to be in the final image"));
+        }
+        self.out
+    }
+
+    fn odd(&mut self, reason: Reason, path: Option<Vec<u8>>, size: Option<u64>, detail: String) {
+        if self.out.oddities.len() < crate::finding::MAX_SKIPPED {
+            self.out.oddities.push(Oddity { reason, path, size, detail });
+        }
+    }
+
+    // --- one entry ------------------------------------------------------------------------------------------------------------------
+
+    /// Reads what follows a header; gives what is known ahead of the next one.
+    fn entry(&mut self, header: &Header, mut ahead: Ahead) -> Ahead {
+        let size = match header.entry_size() {
+            Ok(size) => size,
+            Err(_) => {
+                let path = path::normalise(&header.path_bytes());
+                self.odd(Reason::MalformedEntry, Some(path), None, "the size in the header is not a number".to_owned());
+                0
+            }
+        };
+        match header.entry_type() {
+            EntryType::XHeader | EntryType::XGlobalHeader => {
+                let is_global = header.entry_type() == EntryType::XGlobalHeader;
+                if let Some(body) = self.metadata_body(size, Part::Pax(String::new())) {
+                    self.pax(&body, is_global, &mut ahead);
+                }
+                ahead
+            }
+            EntryType::GNULongName => {
+                ahead.long_name = self.metadata_body(size, Part::Name).or(ahead.long_name);
+                ahead
+            }
+            EntryType::GNULongLink => {
+                ahead.long_link = self.metadata_body(size, Part::LinkTarget).or(ahead.long_link);
+                ahead
+            }
+            _ => {
+                self.file(header, size, ahead);
+                Ahead::default()
+            }
+        }
+    }
+
+    /// An entry that is in the file system.
+    fn file(&mut self, header: &Header, size: u64, ahead: Ahead) {
+        let name = ahead.extension.sparse_name.or(ahead.extension.path).or(ahead.long_name).unwrap_or_else(|| header.path_bytes().into_owned());
+        let link = ahead.extension.link.or(ahead.long_link).or_else(|| header.link_name_bytes().map(|link| link.into_owned()));
+        let kind = kind_of(header, &name);
+        // As the engines' readers do: these have no body, whatever the header says.
+        let has_body = matches!(kind, EntryKind::File) || !is_header_only(header.entry_type());
+        let size = if has_body { ahead.extension.size.unwrap_or(size) } else { 0 };
+        let path = path::normalise(&name);
+        if ahead.extension.conflicting {
+            self.odd(Reason::MalformedEntry, Some(path.clone()), None, "two PAX records give it different sizes: readers differ on what is content".to_owned());
+        }
+        let mut sparse = ahead.extension.sparse;
+        if header.entry_type() == EntryType::GNUSparse {
+            sparse = Some(self.old_sparse_map(header));
+        }
+        let mut size = size;
+        let padding = size.next_multiple_of(BLOCK as u64).wrapping_sub(size);
+        if ahead.extension.sparse_in_data {
+            self.need(MAX_METADATA.min(usize::try_from(size).unwrap_or(MAX_METADATA)));
+            if let Some((map, length)) = pax::map_in_data(self.tape.rest()).filter(|(_, length)| *length as u64 <= size && *length <= self.tape.rest().len()) {
+                sparse = Some(map);
+                self.tape.take(length);
+                size -= length as u64;
+            }
+        }
+        let entry = Arc::new(Entry { path, kind, order: self.order, sparse, base: 0 });
+        self.order = self.order.saturating_add(1);
+        self.out.entries += 1;
+        self.out.index.add(&entry, link.as_deref());
+        self.text(&entry, Part::Name, entry.path.clone());
+        if let Some(link) = link.filter(|_| matches!(kind, EntryKind::Symlink | EntryKind::HardLink)) {
+            self.text(&entry, Part::LinkTarget, link);
+        }
+        for record in ahead.records {
+            let key = String::from_utf8_lossy(&record.key).into_owned();
+            let name = key.rsplit('.').next().unwrap_or(&key).as_bytes();
+            let text = [name, b"=", &record.value].concat();
+            self.text(&entry, Part::Pax(key), text);
+        }
+        self.body(&entry, Part::Content, size);
+        self.skip(padding);
+        self.flush_if_due();
+    }
+
+    /// The records of a PAX header.
+    fn pax(&mut self, body: &[u8], is_global: bool, ahead: &mut Ahead) {
+        let (records, is_broken) = pax::records(body);
+        if is_broken {
+            self.odd(Reason::MalformedEntry, None, Some(body.len() as u64), "a PAX record's length is wrong; the records after it were scanned but not understood".to_owned());
+            let entry = Arc::new(self.stray_entry());
+            self.text(&entry, Part::Pax(String::new()), body.to_vec());
+        }
+        for record in records {
+            if !is_global {
+                ahead.extension.apply(&record);
+            }
+            if !Extension::is_routine(&record.key) {
+                ahead.records.push(record);
+            }
+        }
+    }
+
+    /// The body of a header that describes the next entry, NULs at its end cut off. An over-long one is scanned as it stands, and only its
+    /// beginning is given (names) or nothing (records).
+    fn metadata_body(&mut self, size: u64, part: Part) -> Option<Vec<u8>> {
+        let padding = size.next_multiple_of(BLOCK as u64).wrapping_sub(size);
+        let length = usize::try_from(size).unwrap_or(usize::MAX);
+        if length <= MAX_METADATA {
+            self.need(length);
+            let rest = self.tape.rest();
+            let length = length.min(rest.len());
+            let mut body = rest[..length].to_vec();
+            self.tape.take(length);
+            self.skip(padding);
+            while body.last() == Some(&0) {
+                body.pop();
+            }
+            return Some(body);
+        }
+        self.need(MAX_NAME);
+        let head = self.tape.rest();
+        let head = head[..head.len().min(MAX_NAME)].to_vec();
+        self.odd(Reason::MalformedEntry, None, Some(size), format!("a header of {size} bytes is more than the {MAX_METADATA} that are understood; its bytes were scanned"));
+        let entry = Arc::new(self.stray_entry());
+        let is_name = part == Part::Name;
+        self.body(&entry, part, size);
+        self.skip(padding);
+        is_name.then_some(head)
+    }
+
+    /// The map of an old GNU sparse file, some of which may stand in blocks after the header.
+    fn old_sparse_map(&mut self, header: &Header) -> SparseMap {
+        let mut map = SparseMap::default();
+        let bytes = header.as_bytes();
+        let (segments, _) = bytes[386..482].as_chunks::<24>();
+        pax::old_map(segments, &mut map);
+        let mut is_extended = bytes[482] != 0;
+        while is_extended {
+            let Some(block) = self.block() else { break };
+            self.tape.take(BLOCK);
+            let (segments, _) = block[..504].as_chunks::<24>();
+            pax::old_map(segments, &mut map);
+            is_extended = block[504] != 0;
+        }
+        map
+    }
+
+    // --- pieces ---------------------------------------------------------------------------------------------------------------------
+
+    /// A short text that is not in the archive as it is.
+    fn text(&mut self, entry: &Arc<Entry>, part: Part, text: Vec<u8>) {
+        let start = self.metadata.len();
+        self.metadata.extend_from_slice(&text);
+        let range = start..self.metadata.len();
+        let piece = Piece { entry: Arc::clone(entry), part, place: Where::Metadata, bytes: range.clone(), owned: range, offset: 0, is_start: true, is_end: true };
+        self.pieces.push(piece);
+        self.pending += text.len();
+    }
+
+    /// The next `size` bytes of the layer, as pieces of `entry`.
+    fn body(&mut self, entry: &Arc<Entry>, part: Part, size: u64) {
+        let mut left = size;
+        let mut offset = 0u64;
+        // A small file that does not fit whole begins the next slab.
+        if !self.tape.is_mapped() && left > self.tape.rest().len() as u64 && left <= (SLAB / 4) as u64 {
+            self.need(left as usize);
+        }
+        // Index of the body's first byte in the slab; negative once it has been left behind.
+        let mut first = self.tape.pos() as i64;
+        while left > 0 {
+            let start = self.tape.pos();
+            let available = self.tape.rest().len();
+            let is_last = left <= available as u64 || self.tape.is_ended();
+            let end = if is_last { start + available.min(usize::try_from(left).unwrap_or(usize::MAX)) } else { (start + available).saturating_sub(AFTER).max(start) };
+            let limit = if is_last { end } else { start + available };
+            self.pieces_of(entry, &part, start..end, first, limit, offset, is_last);
+            offset += (end - start) as u64;
+            left -= (end - start) as u64;
+            self.tape.take(end - start);
+            if is_last {
+                if left > 0 {
+                    self.cut_short(entry, left);
+                }
+                return;
+            }
+            let keep = end.saturating_sub(BEFORE).max(usize::try_from(first).unwrap_or(0));
+            self.rotate(keep);
+            first -= keep as i64;
+        }
+    }
+
+    fn cut_short(&mut self, entry: &Arc<Entry>, left: u64) {
+        if entry.kind != EntryKind::Stray {
+            self.odd(Reason::TruncatedArchive, Some(entry.path.clone()), Some(left), "the archive ends in the middle of it; what there is was scanned".to_owned());
+        }
+    }
+
+    /// Cuts a range of the slab into pieces; `first` is where the body begins, `limit` how far a match may look.
+    #[allow(clippy::too_many_arguments, reason = "a private helper of body(); they are its variables")]
+    fn pieces_of(&mut self, entry: &Arc<Entry>, part: &Part, range: Range<usize>, first: i64, limit: usize, offset: u64, is_last: bool) {
+        let floor = usize::try_from(first).unwrap_or(0);
+        let mut start = range.start;
+        while start < range.end {
+            let end = if range.end - start <= BATCH + BATCH / 2 { range.end } else { start + BATCH };
+            let from = start.saturating_sub(BEFORE).max(floor);
+            let to = (end + AFTER).min(limit);
+            let piece = Piece {
+                entry: Arc::clone(entry),
+                part: part.clone(),
+                place: Where::Slab,
+                bytes: from..to,
+                owned: start..end,
+                offset: offset + (start - range.start) as u64,
+                is_start: first >= 0 && from == floor,
+                is_end: is_last && to == limit,
+            };
+            self.pieces.push(piece);
+            self.pending += end - start;
+            start = end;
+            self.flush_large(start);
+        }
+    }
+
+    /// Within a large file of a mapped layer, batches go as they fill.
+    fn flush_large(&mut self, end: usize) {
+        if let Some(bytes) = self.tape.mapped().filter(|_| self.pending >= BATCH) {
+            self.tape.hash_mapped(end);
+            self.send(Slab::Mapped(bytes), end);
+            self.span = end;
+        }
+    }
+
+    /// Passes over padding.
+    fn skip(&mut self, count: u64) {
+        let mut left = count;
+        while left > 0 {
+            let step = (self.tape.rest().len() as u64).min(left) as usize;
+            self.tape.take(step);
+            left -= step as u64;
+            if left > 0 {
+                if self.tape.is_ended() {
+                    return;
+                }
+                self.rotate(self.tape.pos());
+            }
+        }
+    }
+
+    // --- bytes that belong to no entry ------------------------------------------------------------------------------------------------
+
+    fn stray_entry(&mut self) -> Entry {
+        let order = self.order;
+        self.order = self.order.saturating_add(1);
+        Entry { path: Vec::new(), kind: EntryKind::Stray, order, sparse: None, base: self.tape.offset() }
+    }
+
+    /// Takes all that is left as stray bytes, unless it is nothing but zeros.
+    fn stray(&mut self, what: &'static str) {
+        while self.tape.rest().iter().all(|&b| b == 0) {
+            let count = self.tape.rest().len();
+            self.tape.take(count);
+            if self.tape.is_ended() {
+                return;
+            }
+            self.rotate(self.tape.pos());
+        }
+        let entry = Arc::new(self.stray_entry());
+        let before = self.tape.offset();
+        self.body(&entry, Part::Content, u64::MAX);
+        let size = self.tape.offset() - before;
+        if self.out.is_archive {
+            self.odd(Reason::TrailingBytes, None, Some(size), format!("{what}: no engine unpacks them; they were scanned"));
+        }
+    }
+
+    /// At a block that is no header: takes bytes up to the next header in the slab as stray ones. Without one, all that is left; then it
+    /// gives false.
+    fn resynchronise(&mut self) -> bool {
+        let (blocks, _) = self.tape.rest().as_chunks::<BLOCK>();
+        let limit = (4 << 20) / BLOCK;
+        let next = blocks.iter().take(limit).position(is_header).filter(|_| self.out.is_archive);
+        if self.out.is_archive {
+            let at = self.tape.offset();
+            self.odd(Reason::MalformedEntry, None, None, format!("the header at byte {at} of the layer is broken; the bytes from there on were scanned without names"));
+        }
+        match next {
+            Some(count) => {
+                let entry = Arc::new(self.stray_entry());
+                self.body(&entry, Part::Content, (count * BLOCK) as u64);
+                true
+            }
+            None => {
+                self.stray("bytes after a broken header");
+                false
+            }
+        }
+    }
+}
+
+fn header_of(block: &[u8; BLOCK]) -> Header {
+    let mut header = Header::new_old();
+    header.as_mut_bytes().copy_from_slice(block);
+    header
+}
+
+/// Whether a block is a tar header: its checksum is right (old archives sum signed bytes).
+fn is_header(block: &[u8; BLOCK]) -> bool {
+    let text = block[148..156].split(|&b| b == 0 || b == b' ').find(|part| !part.is_empty());
+    let Some(stored) = text.and_then(|text| std::str::from_utf8(text).ok()).and_then(|text| i64::from_str_radix(text, 8).ok()) else { return false };
+    let bytes = || block[..148].iter().chain(b"        ").chain(&block[156..]);
+    stored == bytes().map(|&b| i64::from(b)).sum::<i64>() || stored == bytes().map(|&b| i64::from(b as i8)).sum::<i64>()
+}
+
+fn is_header_only(kind: EntryType) -> bool {
+    matches!(kind, EntryType::Link | EntryType::Symlink | EntryType::Char | EntryType::Block | EntryType::Directory | EntryType::Fifo)
+}
+
+fn kind_of(header: &Header, name: &[u8]) -> EntryKind {
+    match header.entry_type() {
+        EntryType::Regular | EntryType::Continuous if name.ends_with(b"/") => EntryKind::Directory,
+        EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => EntryKind::File,
+        EntryType::Directory => EntryKind::Directory,
+        EntryType::Symlink => EntryKind::Symlink,
+        EntryType::Link => EntryKind::HardLink,
+        EntryType::Char if matches!((header.device_major(), header.device_minor()), (Ok(Some(0)), Ok(Some(0)))) => EntryKind::OverlayWhiteout,
+        _ => EntryKind::Other,
+    }
+}

@@ -1,0 +1,318 @@
+//! The parts of the JSON report as they are written: everything from the image redacted, every field of the schema there.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+
+use super::super::{Exposure, Redactor, sanitise};
+use crate::finding::{Coverage, Finding, ImageFacts, KeyFacts, LayerFacts, Part, Place, Skipped, Suppression, Visibility};
+
+/// An instruction stands in full under `images`; repeated in each finding, a long one would make the report as long as their product.
+const MAX_REPEATED: usize = 500;
+
+#[derive(Serialize)]
+pub(super) struct Tool<'a> {
+    pub(super) name: &'a str,
+    pub(super) version: &'a str,
+    pub(super) rules_hash: &'a str,
+}
+
+#[derive(Serialize)]
+pub(super) struct ImageView {
+    source: String,
+    name: Option<String>,
+    digest: Option<String>,
+    platform: Option<String>,
+    layers: Vec<LayerView>,
+}
+
+#[derive(Serialize)]
+struct LayerView {
+    index: usize,
+    digest: Option<String>,
+    diff_id: Option<String>,
+    created_by: Option<String>,
+    size: Option<u64>,
+}
+
+impl ImageView {
+    pub(super) fn new(image: &ImageFacts, redactor: &Redactor) -> Self {
+        Self {
+            source: redactor.text(&image.source).into_owned(),
+            name: image.name.as_deref().map(|name| redactor.text(name).into_owned()),
+            digest: image.digest.as_ref().map(ToString::to_string),
+            platform: image
+                .platform
+                .as_ref()
+                .map(|platform| redactor.text(&platform.to_string()).into_owned()),
+            layers: image.layers.iter().map(|layer| LayerView::new(layer, redactor)).collect(),
+        }
+    }
+}
+
+impl LayerView {
+    fn new(layer: &LayerFacts, redactor: &Redactor) -> Self {
+        Self {
+            index: layer.index,
+            digest: layer.digest.as_ref().map(ToString::to_string),
+            diff_id: layer.diff_id.as_ref().map(ToString::to_string),
+            created_by: layer.created_by.as_deref().map(|text| redactor.text(text).into_owned()),
+            size: layer.size,
+        }
+    }
+}
+
+/// A layer as findings name it.
+#[derive(Serialize)]
+pub(super) struct LayerReference {
+    index: usize,
+    digest: Option<String>,
+    diff_id: Option<String>,
+    created_by: Option<String>,
+}
+
+impl LayerReference {
+    pub(super) fn new(layer: &LayerFacts, redactor: &Redactor) -> Self {
+        let LayerView {
+            index,
+            digest,
+            diff_id,
+            created_by,
+            ..
+        } = LayerView::new(layer, redactor);
+        Self {
+            index,
+            digest,
+            diff_id,
+            created_by: created_by.map(shorten),
+        }
+    }
+}
+
+fn shorten(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(MAX_REPEATED) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
+#[derive(Serialize)]
+pub(super) struct FindingView<'a> {
+    id: &'a str,
+    rule: &'a str,
+    description: &'a str,
+    provider: &'a str,
+    docs: Option<&'a str>,
+    severity: &'a str,
+    confidence: &'a str,
+    secret: String,
+    suppressed: Option<SuppressedView>,
+    image: usize,
+    place: PlaceView<'a>,
+    also: Vec<PlaceView<'a>>,
+    decoding: &'a [&'static str],
+    visibility: Option<VisibilityView<'a>>,
+    key: Option<KeyView>,
+    matched_too: &'a [String],
+    remediation: &'a str,
+}
+
+impl<'a> FindingView<'a> {
+    /// `layers` are those of the finding's image.
+    pub(super) fn new(finding: &'a Finding, layers: &'a [LayerReference], redactor: &Redactor) -> Self {
+        let rule = &*finding.rule;
+        Self {
+            id: &finding.id,
+            rule: &rule.id,
+            description: &rule.description,
+            provider: &rule.provider,
+            docs: rule.docs.as_deref(),
+            severity: finding.severity.as_str(),
+            confidence: finding.confidence.as_str(),
+            secret: match redactor.exposure() {
+                Exposure::Redacted => finding.secret.redacted(),
+                Exposure::Shown => sanitise::bytes(finding.secret.expose()).into_owned(),
+            },
+            suppressed: finding
+                .suppressed
+                .as_ref()
+                .map(|suppression| SuppressedView::new(suppression, redactor)),
+            image: finding.image,
+            place: PlaceView::new(&finding.place, layers, redactor),
+            also: finding.also.iter().map(|place| PlaceView::new(place, layers, redactor)).collect(),
+            decoding: &finding.decoding,
+            visibility: finding.visibility.map(|visibility| VisibilityView::new(visibility, layers)),
+            key: finding.key.as_ref().map(|key| KeyView::new(key, redactor)),
+            matched_too: &finding.matched_too,
+            remediation: &rule.remediation,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct SuppressedView {
+    reason: &'static str,
+    detail: String,
+}
+
+impl SuppressedView {
+    fn new(suppression: &Suppression, redactor: &Redactor) -> Self {
+        Self {
+            reason: suppression.reason,
+            detail: redactor.text(&suppression.detail).into_owned(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct VisibilityView<'a> {
+    state: &'static str,
+    layer: Option<&'a LayerReference>,
+}
+
+impl<'a> VisibilityView<'a> {
+    fn new(visibility: Visibility, layers: &'a [LayerReference]) -> Self {
+        match visibility {
+            Visibility::InFinalImage => Self {
+                state: "in-final-image",
+                layer: None,
+            },
+            Visibility::Overwritten { layer } => Self {
+                state: "overwritten",
+                layer: layers.get(layer),
+            },
+            Visibility::Deleted { layer } => Self {
+                state: "deleted",
+                layer: layers.get(layer),
+            },
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct KeyView {
+    algorithm: Option<String>,
+    bits: Option<u32>,
+    encrypted: Option<bool>,
+    fingerprint: Option<String>,
+}
+
+impl KeyView {
+    fn new(key: &KeyFacts, redactor: &Redactor) -> Self {
+        Self {
+            algorithm: key.algorithm.as_deref().map(|text| redactor.text(text).into_owned()),
+            bits: key.bits,
+            encrypted: key.encrypted,
+            fingerprint: key.fingerprint.as_deref().map(|text| redactor.text(text).into_owned()),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct PlaceView<'a> {
+    kind: &'static str,
+    layer: Option<&'a LayerReference>,
+    path: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_bytes: Option<String>,
+    inner: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inner_bytes: Option<Vec<String>>,
+    part: Option<String>,
+    line: Option<u64>,
+    column: Option<u64>,
+    offset: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    document: Option<String>,
+    pointer: Option<String>,
+}
+
+impl<'a> PlaceView<'a> {
+    fn new(place: &Place, layers: &'a [LayerReference], redactor: &Redactor) -> Self {
+        let position = place.position();
+        let inner = place.inner();
+        let odd_inner = inner.iter().any(|member| !is_utf8(member));
+        Self {
+            kind: place.kind(),
+            layer: place.layer().and_then(|layer| layers.get(layer)),
+            path: place.path().map(|path| redactor.bytes(path)),
+            path_bytes: place.path().filter(|path| !is_utf8(path)).map(|path| base64(redactor, path)),
+            inner: inner.iter().map(|member| redactor.bytes(member)).collect(),
+            inner_bytes: odd_inner.then(|| inner.iter().map(|member| base64(redactor, member)).collect()),
+            part: place.part().map(|part| part_word(part, redactor)),
+            line: position.map(|position| position.line),
+            column: position.map(|position| position.column),
+            offset: position.map(|position| position.offset),
+            document: match place {
+                Place::Annotation { document, .. } | Place::Attestation { document, .. } => Some(redactor.text(document).into_owned()),
+                _ => None,
+            },
+            pointer: place.pointer().map(|pointer| redactor.text(pointer).into_owned()),
+        }
+    }
+}
+
+fn is_utf8(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_ok()
+}
+
+/// Redacted first: base64 of a secret is the secret.
+fn base64(redactor: &Redactor, bytes: &[u8]) -> String {
+    STANDARD.encode(redactor.raw(bytes))
+}
+
+fn part_word(part: &Part, redactor: &Redactor) -> String {
+    match part {
+        Part::Content => "content".to_owned(),
+        Part::Name => "name".to_owned(),
+        Part::LinkTarget => "link-target".to_owned(),
+        Part::Pax(key) => format!("pax:{}", redactor.text(key)),
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct CoverageView {
+    layers: u64,
+    entries: u64,
+    documents: u64,
+    bytes_read: u64,
+    bytes_expanded: u64,
+    bytes_scanned: u64,
+    skipped: Vec<SkippedView>,
+    skipped_more: u64,
+}
+
+#[derive(Serialize)]
+struct SkippedView {
+    reason: &'static str,
+    r#where: String,
+    size: Option<u64>,
+    detail: String,
+}
+
+impl CoverageView {
+    pub(super) fn new(coverage: &Coverage, redactor: &Redactor) -> Self {
+        Self {
+            layers: coverage.layers,
+            entries: coverage.entries,
+            documents: coverage.documents,
+            bytes_read: coverage.bytes_read,
+            bytes_expanded: coverage.bytes_expanded,
+            bytes_scanned: coverage.bytes_scanned,
+            skipped: coverage.skipped.iter().map(|skipped| SkippedView::new(skipped, redactor)).collect(),
+            skipped_more: coverage.skipped_more,
+        }
+    }
+}
+
+impl SkippedView {
+    fn new(skipped: &Skipped, redactor: &Redactor) -> Self {
+        Self {
+            reason: skipped.reason.as_str(),
+            r#where: redactor.text(&skipped.place).into_owned(),
+            size: skipped.size,
+            detail: redactor.text(&skipped.detail).into_owned(),
+        }
+    }
+}

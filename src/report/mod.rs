@@ -1,0 +1,165 @@
+//! A scan becomes bytes: one file per format. Formats read [`Scan`] and nothing else; they know no source and open no file.
+//!
+//! What comes from the image passes through [`Redactor`] first, then, in formats for people, through [`sanitise`]. A new format is one
+//! file with a [`Format`], its name in [`FormatName`], and a line in [`FORMATS`].
+
+mod json;
+mod place;
+pub mod redact;
+pub mod sanitise;
+mod table;
+#[cfg(test)]
+mod testing;
+mod words;
+
+use std::fmt;
+use std::io;
+use std::str::FromStr;
+
+pub use redact::{Exposure, Redactor};
+
+use crate::finding::{Gate, Scan};
+
+/// The JSON Schema (draft 2020-12) of the JSON report.
+pub const JSON_SCHEMA: &str = include_str!("schema/report-1.schema.json");
+
+/// What a report is written with, besides the scan.
+#[derive(Debug)]
+pub struct Context {
+    /// Built from the whole scan, before any filter.
+    pub redactor: Redactor,
+    /// What gates, so that a report for people can say so.
+    pub gate: Gate,
+    /// Columns of formats for people.
+    pub width: usize,
+    /// Colours of formats for people.
+    pub colour: Colour,
+}
+
+/// Whether escape sequences may be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Colour {
+    /// No.
+    #[default]
+    Plain,
+    /// Colours and weights, which repeat what the words say.
+    Styled,
+}
+
+/// A way to write a scan down.
+pub trait Format {
+    /// Writes `scan` to `out`, piece by piece. Equal input gives equal bytes. Errors are those of `out`.
+    fn write(&self, scan: &Scan, context: &Context, out: &mut dyn io::Write) -> io::Result<()>;
+}
+
+/// The formats there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FormatName {
+    /// For people at a terminal.
+    #[default]
+    Table,
+    /// For programs; see [`JSON_SCHEMA`].
+    Json,
+}
+
+const FORMATS: &[(FormatName, &str, &(dyn Format + Sync))] =
+    &[(FormatName::Table, "table", &table::Table), (FormatName::Json, "json", &json::Json)];
+
+/// A word that names no format.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{given}` is not a format: use one of {}", names())]
+pub struct UnknownFormat {
+    /// What was asked for.
+    pub given: String,
+}
+
+fn names() -> String {
+    FORMATS.iter().map(|(_, word, _)| *word).collect::<Vec<_>>().join(", ")
+}
+
+impl FormatName {
+    fn entry(self) -> &'static (FormatName, &'static str, &'static (dyn Format + Sync)) {
+        // The test below holds every name to its line; the first is a formality.
+        FORMATS.iter().find(|(name, ..)| *name == self).unwrap_or(&FORMATS[0])
+    }
+
+    /// All, in the order of help texts.
+    pub fn all() -> impl Iterator<Item = FormatName> {
+        FORMATS.iter().map(|(name, ..)| *name)
+    }
+
+    /// The word in flags.
+    pub fn as_str(self) -> &'static str {
+        self.entry().1
+    }
+
+    /// What writes it.
+    pub fn format(self) -> &'static dyn Format {
+        self.entry().2
+    }
+}
+
+impl FromStr for FormatName {
+    type Err = UnknownFormat;
+
+    fn from_str(text: &str) -> Result<Self, UnknownFormat> {
+        let known = FORMATS.iter().find(|(_, word, _)| word.eq_ignore_ascii_case(text));
+        known
+            .map(|(name, ..)| *name)
+            .ok_or_else(|| UnknownFormat { given: text.to_owned() })
+    }
+}
+
+impl fmt::Display for FormatName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_format_is_found_by_its_word() {
+        for name in [FormatName::Table, FormatName::Json] {
+            assert_eq!(name.as_str().to_uppercase().parse(), Ok(name));
+            assert!(FormatName::all().any(|known| known == name));
+        }
+        assert_eq!(
+            "yaml".parse::<FormatName>().unwrap_err().to_string(),
+            "`yaml` is not a format: use one of table, json"
+        );
+    }
+
+    #[test]
+    fn no_format_writes_a_secret_or_an_escape_sequence_of_the_image() {
+        let scan = testing::rich();
+        for name in FormatName::all() {
+            let mut out = Vec::new();
+            name.format()
+                .write(&scan, &testing::context(&scan, Exposure::Redacted), &mut out)
+                .unwrap();
+            let text = String::from_utf8(out).unwrap();
+            for secret in testing::SECRETS {
+                assert!(!text.contains(secret), "{name} shows {secret}");
+            }
+            assert!(!text.chars().any(|c| c != '\n' && sanitise::is_dangerous(c)), "{name}");
+        }
+    }
+
+    #[test]
+    fn equal_scans_give_equal_bytes() {
+        for name in FormatName::all() {
+            let write = |_| {
+                let scan = testing::rich();
+                let mut out = Vec::new();
+                name.format()
+                    .write(&scan, &testing::context(&scan, Exposure::Redacted), &mut out)
+                    .map(|()| out)
+            };
+            assert_eq!(write(1).unwrap(), write(2).unwrap(), "{name}");
+        }
+    }
+}

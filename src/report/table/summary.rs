@@ -1,0 +1,178 @@
+//! What stands under the list: what to do, how many, and what was read.
+
+use std::collections::{BTreeMap, HashSet};
+use std::io::{self, Write};
+
+use super::super::{place, words};
+use super::Page;
+use crate::finding::{Finding, Reason, Severity, Skipped, Visibility};
+
+/// Most things not read that are named; the JSON report has them all.
+const MAX_SKIPPED_LINES: usize = 20;
+
+impl Page<'_> {
+    /// Once per rule, in the order of the list.
+    pub(super) fn remediations(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut said = HashSet::new();
+        let rules = self
+            .listed()
+            .map(|finding| &finding.rule)
+            .filter(|rule| said.insert(rule.id.clone()))
+            .collect::<Vec<_>>();
+        if rules.is_empty() {
+            return Ok(());
+        }
+        writeln!(out, "{}", self.ink.bold("What to do"))?;
+        for rule in rules {
+            writeln!(out, "  {}", self.ink.bold(&rule.id))?;
+            self.paragraph(out, &format!("{}. {}", rule.description.trim_end_matches('.'), rule.remediation))?;
+            if let Some(docs) = &rule.docs {
+                self.paragraph(out, docs)?;
+            }
+        }
+        if self.listed().any(|finding| {
+            matches!(
+                finding.visibility,
+                Some(Visibility::Deleted { .. } | Visibility::Overwritten { .. })
+            )
+        }) {
+            writeln!(out, "  {}", self.ink.bold("overwritten and deleted files"))?;
+            self.paragraph(
+                out,
+                "A later layer hides a file and does not remove it. Revoke what it held, and rebuild so that no layer has it.",
+            )?;
+        }
+        writeln!(out)
+    }
+
+    fn paragraph(&self, out: &mut dyn Write, text: &str) -> io::Result<()> {
+        for line in words::wrap(text, self.context.width.saturating_sub(4).max(40)) {
+            writeln!(out, "    {line}")?;
+        }
+        Ok(())
+    }
+
+    /// One line that counts suppressed findings by reason.
+    pub(super) fn suppressed(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
+        for suppression in self.scan.findings.iter().filter_map(|finding| finding.suppressed.as_ref()) {
+            *reasons.entry(suppression.reason).or_default() += 1;
+        }
+        if reasons.is_empty() {
+            return Ok(());
+        }
+        let total = reasons.values().sum();
+        let reasons = reasons
+            .iter()
+            .map(|(reason, count)| format!("{} {reason}", words::number(*count)))
+            .collect::<Vec<_>>()
+            .join(", ");
+        writeln!(out, "Suppressed: {} ({reasons}); the JSON report lists them.", words::number(total))
+    }
+
+    /// How many of each severity, and how many gate.
+    pub(super) fn counts(&self, out: &mut dyn Write) -> io::Result<()> {
+        let listed: Vec<&Finding> = self.listed().collect();
+        if listed.is_empty() {
+            let what = if self.scan.coverage.is_complete() {
+                "No secrets found."
+            } else {
+                "No secrets found in what was read."
+            };
+            return writeln!(out, "{}", self.ink.bold(what));
+        }
+        let by_severity = Severity::ALL.into_iter().rev().filter_map(|severity| {
+            let count = listed.iter().filter(|finding| finding.severity == severity).count() as u64;
+            (count > 0).then(|| self.ink.severity(severity, &format!("{} {severity}", words::number(count))))
+        });
+        let by_severity = by_severity.collect::<Vec<_>>().join(", ");
+        let title = self.ink.bold(&format!("Findings: {}", words::number(listed.len() as u64)));
+        writeln!(out, "{title} ({by_severity}); {}.", self.gating(&listed))
+    }
+
+    fn gating(&self, listed: &[&Finding]) -> String {
+        let gate = &self.context.gate;
+        let Some(least) = gate.fail_on else {
+            return "none gates, as asked".to_owned();
+        };
+        let count = listed.iter().filter(|finding| gate.gates(finding)).count() as u64;
+        let verb = if count == 1 { "gates" } else { "gate" };
+        format!(
+            "{} {verb} (severity from {least}, confidence from {})",
+            words::number(count),
+            gate.min_confidence
+        )
+    }
+
+    /// What was read, and each thing that was not.
+    pub(super) fn coverage(&self, out: &mut dyn Write) -> io::Result<()> {
+        let coverage = &self.scan.coverage;
+        let seen = [
+            words::count(coverage.layers, "layer", "layers"),
+            words::count(coverage.entries, "entry", "entries"),
+            words::count(coverage.documents, "document", "documents"),
+        ];
+        let bytes = [
+            (coverage.bytes_read, "read"),
+            (coverage.bytes_expanded, "expanded"),
+            (coverage.bytes_scanned, "scanned"),
+        ];
+        let bytes = bytes.map(|(count, what)| format!("{} {what}", words::size(count)));
+        writeln!(out, "Read: {}; {}.", seen.join(", "), bytes.join(", "))?;
+        let total = coverage.skipped.len() as u64 + coverage.skipped_more;
+        let things = words::count(total, "thing", "things");
+        match (coverage.is_complete(), total) {
+            (true, 0) => writeln!(out, "Complete: everything was read."),
+            (true, _) => {
+                writeln!(out, "Complete; {things} had no content to read:")?;
+                self.skipped(out)
+            }
+            (false, _) => {
+                let title = self.ink.alarm("INCOMPLETE");
+                writeln!(out, "{title}: {things} could not be read in full, or are not what they say:")?;
+                self.skipped(out)
+            }
+        }
+    }
+
+    fn skipped(&self, out: &mut dyn Write) -> io::Result<()> {
+        let coverage = &self.scan.coverage;
+        let mut reasons: BTreeMap<(bool, Reason), Vec<&Skipped>> = BTreeMap::new();
+        for skipped in &coverage.skipped {
+            // What makes the scan incomplete comes first.
+            reasons
+                .entry((skipped.reason.is_harmless(), skipped.reason))
+                .or_default()
+                .push(skipped);
+        }
+        let mut left = MAX_SKIPPED_LINES;
+        for ((_, reason), all) in &reasons {
+            if left == 0 {
+                break;
+            }
+            writeln!(out, "  {reason} ({})", words::number(all.len() as u64))?;
+            for skipped in all.iter().take(left) {
+                writeln!(out, "    {}", self.skipped_line(skipped))?;
+            }
+            left = left.saturating_sub(all.len());
+        }
+        let more = coverage.skipped.len().saturating_sub(MAX_SKIPPED_LINES) as u64 + coverage.skipped_more;
+        if more > 0 {
+            writeln!(out, "  and {} more", words::number(more))?;
+        }
+        Ok(())
+    }
+
+    fn skipped_line(&self, skipped: &Skipped) -> String {
+        let redactor = &self.context.redactor;
+        let mut line = place::clean(redactor, &skipped.place);
+        if let Some(size) = skipped.size {
+            line.push_str(&format!(" ({})", words::size(size)));
+        }
+        if !skipped.detail.is_empty() {
+            line.push_str(": ");
+            line.push_str(&place::clean(redactor, &skipped.detail));
+        }
+        line
+    }
+}

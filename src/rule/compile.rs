@@ -1,0 +1,348 @@
+//! A rule as meant: what was typed, checked and turned into matchers. Expressions are compiled when their keyword is first seen, so
+//! that a thousand rules cost nothing at start-up.
+
+use std::sync::{Arc, OnceLock};
+
+use globset::{Glob, GlobBuilder};
+use regex::bytes::{Regex, RegexBuilder};
+
+use super::error::RuleError;
+use super::hir::{self, Shape};
+use super::syntax::{FileSyntax, RuleFile, RuleSyntax};
+use crate::detect::checksum::ChecksumKind;
+use crate::detect::structure::StructureKind;
+use crate::finding::{Confidence, RuleFacts, Severity};
+
+/// One rule, ready to match.
+#[derive(Debug)]
+pub struct Rule {
+    /// What reports say of it.
+    pub facts: Arc<RuleFacts>,
+    /// Before any proof.
+    pub confidence: Confidence,
+    /// ASCII literals, one of which is in every match.
+    pub keywords: Vec<String>,
+    /// How it matches.
+    pub matcher: Matcher,
+    /// Least entropy.
+    pub entropy: Option<EntropyCheck>,
+    /// Offline proof by arithmetic.
+    pub checksum: Option<ChecksumCheck>,
+    /// Offline proof by parsing.
+    pub structure: Option<StructureKind>,
+    /// How the secret is reported.
+    pub decode: Option<Decode>,
+    /// Well-known dummies.
+    pub allow: Vec<LazyRegex>,
+    /// Free labels.
+    pub tags: Vec<String>,
+    /// Texts that give exactly this finding.
+    pub examples: Vec<String>,
+    /// Texts that give none.
+    pub negative_examples: Vec<String>,
+}
+
+/// How a rule matches.
+#[derive(Debug)]
+pub enum Matcher {
+    /// An expression on a window round a keyword.
+    Marker(Marker),
+    /// A value assigned to a name that holds a keyword.
+    Assignment(Assignment),
+    /// All between two marks.
+    Block(Block),
+    /// A file known by its path or first bytes.
+    File(FileRule),
+}
+
+/// An expression, compiled when first needed.
+#[derive(Debug)]
+pub struct LazyRegex {
+    source: String,
+    compiled: OnceLock<Option<Regex>>,
+}
+
+/// The expression of a marker rule with its bounds.
+#[derive(Debug)]
+pub struct Marker {
+    source: String,
+    keywords: Vec<String>,
+    compiled: OnceLock<Option<CompiledMarker>>,
+}
+
+/// A marker's expression, compiled.
+#[derive(Debug)]
+pub struct CompiledMarker {
+    /// Begins with `\A` if `anchored`.
+    pub regex: Regex,
+    /// Longest match in bytes.
+    pub max_len: usize,
+    /// Whether it is tried at the keyword only.
+    pub anchored: bool,
+    /// Whether the byte before the keyword must not be a word byte.
+    pub left_boundary: bool,
+}
+
+/// A value assigned to a name.
+#[derive(Debug)]
+pub struct Assignment {
+    /// Matches the whole value.
+    pub value: LazyRegex,
+    /// Who judges the value.
+    pub scorer: Scorer,
+}
+
+/// Who judges an assigned value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scorer {
+    /// The value's shape is proof enough.
+    Shape,
+    /// The value must look like a secret and not like a word.
+    Generic,
+}
+
+/// All between two marks.
+#[derive(Debug)]
+pub struct Block {
+    /// Opening mark.
+    pub begin: String,
+    /// Closing mark.
+    pub end: String,
+    /// Most bytes, marks included.
+    pub limit: usize,
+}
+
+/// A file known by its path or first bytes.
+#[derive(Debug)]
+pub struct FileRule {
+    /// Globs over the absolute path; empty for rules by magic.
+    pub globs: Vec<Glob>,
+    /// First bytes; None is any byte. Empty for rules by path.
+    pub magic: Vec<Option<u8>>,
+    /// Expression over the first 64 KiB; without it the whole file is the secret.
+    pub regex: Option<LazyRegex>,
+    /// Structure the file must have.
+    pub structure: Option<StructureKind>,
+}
+
+/// Least entropy of a group, in bits per byte.
+#[derive(Debug, Clone)]
+pub struct EntropyCheck {
+    /// The group; the secret if there is none of that name.
+    pub group: String,
+    /// Below it there is no finding.
+    pub min: f64,
+}
+
+/// Proof by arithmetic.
+#[derive(Debug, Clone)]
+pub struct ChecksumCheck {
+    /// The algorithm.
+    pub kind: ChecksumKind,
+    /// Group the sum is taken over.
+    pub over: Option<String>,
+    /// Group that holds it.
+    pub equals: Option<String>,
+    /// What a wrong sum means.
+    pub mismatch: Mismatch,
+}
+
+/// What a wrong checksum means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mismatch {
+    /// It cannot be a token: suppressed, with the reason.
+    Suppress,
+    /// Confidence possible.
+    Demote,
+    /// Nothing.
+    Ignore,
+}
+
+/// How a secret is reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decode {
+    /// Decoded from base64 or base64url.
+    Base64,
+    /// Percent-decoded.
+    Percent,
+}
+
+impl LazyRegex {
+    fn new(source: String) -> Self {
+        Self { source, compiled: OnceLock::new() }
+    }
+
+    /// The expression as written.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The compiled expression; none only if it does not compile, which the rule check reports.
+    pub fn get(&self) -> Option<&Regex> {
+        self.compiled.get_or_init(|| build(&self.source).ok()).as_ref()
+    }
+}
+
+impl Marker {
+    /// The expression as written.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The compiled expression with its bounds; none only if it does not compile, which the rule check reports.
+    pub fn get(&self) -> Option<&CompiledMarker> {
+        self.compiled.get_or_init(|| CompiledMarker::build(&self.source, &self.keywords).ok()).as_ref()
+    }
+}
+
+impl CompiledMarker {
+    fn build(source: &str, keywords: &[String]) -> Result<Self, String> {
+        let shape = Shape::of(source, keywords)?;
+        let look = hir::leading_look(&shape.hir);
+        // `\b` before a keyword's first byte, seen from a window that starts there, is a question about the byte before the window.
+        let word_first = keywords.iter().all(|keyword| keyword.as_bytes().first().is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_'));
+        let left_boundary = look == Some(regex_syntax::hir::Look::WordAscii);
+        let anchored = shape.starts_with_keyword && (look.is_none() || (left_boundary && word_first));
+        let regex = if anchored { build(&format!(r"\A(?:{source})"))? } else { build(source)? };
+        Ok(Self { regex, max_len: shape.max_len, anchored, left_boundary: anchored && left_boundary })
+    }
+}
+
+/// Compiles an expression over bytes.
+fn build(source: &str) -> Result<Regex, String> {
+    let built = RegexBuilder::new(source).unicode(false).size_limit(4 << 20).dfa_size_limit(1 << 20).build();
+    built.map_err(|error| format!("it does not compile: {error}"))
+}
+
+impl Rule {
+    /// Checks one rule as typed. Expressions are parsed later, by use or by the rule check.
+    pub fn compile(file_name: &str, file: &RuleFile, rule: &RuleSyntax) -> Result<Self, RuleError> {
+        let field = |field: &'static str, problem: String| RuleError::Field { file: file_name.to_owned(), rule: rule.id.clone(), field, problem };
+        let severity: Severity = rule.severity.parse().map_err(|error: crate::finding::UnknownLevel| field("severity", error.to_string()))?;
+        let confidence = match &rule.confidence {
+            Some(word) => word.parse().map_err(|error: crate::finding::UnknownLevel| field("confidence", error.to_string()))?,
+            None => Confidence::Likely,
+        };
+        let structure = structure(rule.structure.as_deref()).map_err(|problem| field("structure", problem))?;
+        let (matcher, keywords) = matcher(rule).map_err(|(name, problem)| field(name, problem))?;
+        for keyword in &keywords {
+            if !keyword.is_ascii() || keyword.len() < 3 {
+                return Err(field("keywords", format!("`{keyword}` is not at least three ASCII bytes")));
+            }
+        }
+        let remediation = rule.remediation.clone().or_else(|| file.remediation.clone());
+        let facts = RuleFacts {
+            id: rule.id.clone(),
+            description: rule.description.clone(),
+            provider: file.provider.clone(),
+            docs: file.docs.clone(),
+            severity,
+            remediation: remediation.unwrap_or_else(|| "Revoke it where it was issued, then rebuild the image without the layer that holds it.".to_owned()),
+        };
+        Ok(Self {
+            facts: Arc::new(facts),
+            confidence,
+            keywords,
+            matcher,
+            entropy: rule.entropy.as_ref().map(|e| EntropyCheck { group: e.group.clone().unwrap_or_else(|| "secret".to_owned()), min: e.min }),
+            checksum: checksum(rule).map_err(|problem| field("checksum", problem))?,
+            structure,
+            decode: decode(rule.decode.as_deref()).map_err(|problem| field("decode", problem))?,
+            allow: rule.allow.iter().cloned().map(LazyRegex::new).collect(),
+            tags: rule.tags.clone(),
+            examples: rule.examples.clone(),
+            negative_examples: rule.negative_examples.clone(),
+        })
+    }
+
+    /// Whether the rule needs a keyword to run.
+    pub fn is_file_rule(&self) -> bool {
+        matches!(self.matcher, Matcher::File(_))
+    }
+
+    /// Order of precedence where two rules match the same text: higher is more specific.
+    pub fn rank(&self) -> u8 {
+        let generic = matches!(&self.matcher, Matcher::Assignment(a) if a.scorer == Scorer::Generic);
+        match (&self.matcher, self.confidence) {
+            _ if generic => 0,
+            (_, Confidence::Possible) => 1,
+            _ if self.tags.iter().any(|tag| tag == "broad") => 2,
+            (Matcher::Assignment(_), _) => 3,
+            _ => 4,
+        }
+    }
+}
+
+fn matcher(rule: &RuleSyntax) -> Result<(Matcher, Vec<String>), (&'static str, String)> {
+    let given = [rule.regex.is_some(), rule.assignment.is_some(), rule.block.is_some(), rule.file.is_some()];
+    if given.iter().filter(|&&is| is).count() != 1 {
+        return Err(("regex", "a rule has exactly one of `regex`, `assignment`, `block` and `file`".to_owned()));
+    }
+    let needs_keywords = rule.regex.is_some() || rule.assignment.is_some();
+    if needs_keywords == rule.keywords.is_empty() {
+        return Err(("keywords", "`regex` and `assignment` rules need keywords, `block` and `file` rules have none".to_owned()));
+    }
+    let keywords = rule.keywords.clone();
+    if let Some(regex) = &rule.regex {
+        return Ok((Matcher::Marker(Marker { source: regex.clone(), keywords: keywords.clone(), compiled: OnceLock::new() }), keywords));
+    }
+    if let Some(assignment) = &rule.assignment {
+        let scorer = if assignment.score.as_deref() == Some("generic") { Scorer::Generic } else { Scorer::Shape };
+        let value = LazyRegex::new(format!(r"\A(?:{})\z", assignment.value));
+        return Ok((Matcher::Assignment(Assignment { value, scorer }), keywords));
+    }
+    if let Some(block) = &rule.block {
+        if block.limit > 64 * 1024 {
+            return Err(("block", format!("limit {} is more than 65536", block.limit)));
+        }
+        let matcher = Matcher::Block(Block { begin: block.begin.clone(), end: block.end.clone(), limit: block.limit });
+        return Ok((matcher, vec![block.begin.clone()]));
+    }
+    let Some(file) = &rule.file else { return Err(("file", "missing".to_owned())) };
+    Ok((Matcher::File(file_rule(file).map_err(|problem| ("file", problem))?), Vec::new()))
+}
+
+fn file_rule(file: &FileSyntax) -> Result<FileRule, String> {
+    let glob = |text: &String| GlobBuilder::new(text).literal_separator(true).build().map_err(|error| error.to_string());
+    Ok(FileRule {
+        globs: file.paths.iter().map(glob).collect::<Result<_, _>>()?,
+        magic: magic(file.magic.as_deref().unwrap_or_default())?,
+        regex: file.regex.clone().map(LazyRegex::new),
+        structure: structure(file.structure.as_deref())?,
+    })
+}
+
+fn magic(text: &str) -> Result<Vec<Option<u8>>, String> {
+    let digits = text.as_bytes();
+    let pairs = digits.chunks(2).map(|pair| match pair {
+        b".." => Ok(None),
+        [_, _] => std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok()).map(Some).ok_or(()),
+        _ => Err(()),
+    });
+    pairs.collect::<Result<_, _>>().map_err(|()| format!("magic `{text}` is not pairs of hex digits or `..`"))
+}
+
+fn structure(name: Option<&str>) -> Result<Option<StructureKind>, String> {
+    name.map(|name| StructureKind::from_name(name).ok_or_else(|| format!("there is no structure `{name}`"))).transpose()
+}
+
+fn decode(name: Option<&str>) -> Result<Option<Decode>, String> {
+    match name {
+        None => Ok(None),
+        Some("base64") => Ok(Some(Decode::Base64)),
+        Some("percent") => Ok(Some(Decode::Percent)),
+        Some(other) => Err(format!("`{other}` is neither `base64` nor `percent`")),
+    }
+}
+
+fn checksum(rule: &RuleSyntax) -> Result<Option<ChecksumCheck>, String> {
+    let Some(check) = &rule.checksum else { return Ok(None) };
+    let kind = ChecksumKind::from_name(&check.kind).ok_or_else(|| format!("there is no checksum `{}`", check.kind))?;
+    let mismatch = match check.mismatch.as_deref() {
+        Some("suppress") => Mismatch::Suppress,
+        None | Some("demote") => Mismatch::Demote,
+        Some("ignore") => Mismatch::Ignore,
+        Some(other) => return Err(format!("mismatch `{other}` is none of `suppress`, `demote`, `ignore`")),
+    };
+    Ok(Some(ChecksumCheck { kind, over: check.over.clone(), equals: check.equals.clone(), mismatch }))
+}

@@ -1,0 +1,198 @@
+//! All rules of a scan, with the keyword index that finds which of them to try where.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use globset::{GlobSet, GlobSetBuilder};
+
+use super::compile::{Matcher, Rule};
+use super::error::RuleError;
+use super::syntax::RuleFile;
+use crate::detect::prefilter::Prefilter;
+use crate::oci::Digest;
+
+/// The rule files of `patterns/`, as JSON, made by the build script.
+static BUILTIN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/rules.json"));
+
+/// An immutable set of rules. Cheap to share between threads.
+#[derive(Debug)]
+pub struct RuleSet {
+    rules: Vec<Rule>,
+    prefilter: Prefilter,
+    /// For each keyword of the prefilter, the rules that it wakes.
+    rules_of_keyword: Vec<Vec<u32>>,
+    /// Rules by magic bytes.
+    magic_rules: Vec<u32>,
+    /// All globs of the rules by path, and for each the rule it belongs to.
+    globs: GlobSet,
+    rules_of_glob: Vec<u32>,
+    hash: String,
+}
+
+impl RuleSet {
+    /// The rules that come with the program.
+    pub fn builtin() -> Self {
+        let files = builtin_files();
+        let rules = files.iter().flat_map(|(name, file)| file.rules.iter().filter_map(|rule| Rule::compile(name, file, rule).ok()));
+        Self::new(rules.collect(), hash_of(&[BUILTIN]))
+    }
+
+    /// The built-in rules and those of the user's files and folders; a rule of the same id replaces the built-in one.
+    pub fn with_files(paths: &[PathBuf]) -> Result<Self, RuleError> {
+        let mut rules = Self::builtin().rules;
+        let mut texts = vec![BUILTIN.to_vec()];
+        for path in paths {
+            for (path, text) in read_rule_files(path)? {
+                let file = parse_rule_file(&path, &text)?;
+                for rule in &file.rules {
+                    let rule = Rule::compile(&path.display().to_string(), &file, rule)?;
+                    super::check::expressions(&rule).map_err(|(field, problem)| RuleError::Field {
+                        file: path.display().to_string(),
+                        rule: rule.facts.id.clone(),
+                        field,
+                        problem,
+                    })?;
+                    rules.retain(|old| old.facts.id != rule.facts.id);
+                    rules.push(rule);
+                }
+                texts.push(text.into_bytes());
+            }
+        }
+        let texts: Vec<&[u8]> = texts.iter().map(Vec::as_slice).collect();
+        Ok(Self::new(rules, hash_of(&texts)))
+    }
+
+    /// A set of exactly these rules; `hash` names them.
+    pub fn new(rules: Vec<Rule>, hash: String) -> Self {
+        let mut keywords: Vec<String> = Vec::new();
+        let mut rules_of_keyword: Vec<Vec<u32>> = Vec::new();
+        let mut index = std::collections::HashMap::new();
+        let mut magic_rules = Vec::new();
+        let mut globs = GlobSetBuilder::new();
+        let mut rules_of_glob = Vec::new();
+        for (number, rule) in rules.iter().enumerate() {
+            let number = number as u32;
+            if let Matcher::File(file) = &rule.matcher {
+                if !file.magic.is_empty() {
+                    magic_rules.push(number);
+                }
+                for glob in &file.globs {
+                    globs.add(glob.clone());
+                    rules_of_glob.push(number);
+                }
+            }
+            for keyword in &rule.keywords {
+                let keyword = keyword.to_ascii_lowercase();
+                let slot = *index.entry(keyword.clone()).or_insert_with(|| {
+                    keywords.push(keyword);
+                    rules_of_keyword.push(Vec::new());
+                    keywords.len() - 1
+                });
+                if rules_of_keyword[slot].last() != Some(&number) {
+                    rules_of_keyword[slot].push(number);
+                }
+            }
+        }
+        // Each glob was compiled with its rule; together they are only larger.
+        let globs = globs.build().unwrap_or_else(|_| GlobSet::empty());
+        Self { prefilter: Prefilter::new(&keywords), rules, rules_of_keyword, magic_rules, globs, rules_of_glob, hash }
+    }
+
+    /// All rules.
+    pub fn rules(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.iter()
+    }
+
+    /// How many rules there are.
+    pub fn len(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    /// The rule with this number.
+    pub fn rule(&self, number: u32) -> &Rule {
+        &self.rules[number as usize]
+    }
+
+    /// Calls `found` for each rule that knows a file by its path or its first bytes.
+    pub fn file_rules_for(&self, path: Option<&[u8]>, head: &[u8], mut found: impl FnMut(u32)) {
+        for &number in &self.magic_rules {
+            let Matcher::File(file) = &self.rule(number).matcher else { continue };
+            let is_magic = head.len() >= file.magic.len() && file.magic.iter().zip(head).all(|(wanted, &byte)| wanted.is_none_or(|wanted| wanted == byte));
+            if is_magic {
+                found(number);
+            }
+        }
+        let Some(path) = path else { return };
+        let path = String::from_utf8_lossy(path);
+        let mut last = None;
+        for glob in self.globs.matches(path.as_ref()) {
+            let number = self.rules_of_glob[glob];
+            if last != Some(number) {
+                found(number);
+            }
+            last = Some(number);
+        }
+    }
+
+    /// Finds keywords.
+    pub fn prefilter(&self) -> &Prefilter {
+        &self.prefilter
+    }
+
+    /// The rules that keyword number `keyword` of the prefilter wakes.
+    pub fn woken_by(&self, keyword: usize) -> &[u32] {
+        &self.rules_of_keyword[keyword]
+    }
+
+    /// Names the rules: the same text means the same rules.
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+}
+
+/// The embedded rule files, each with a name for messages.
+pub(crate) fn builtin_files() -> Vec<(String, RuleFile)> {
+    let files: Vec<RuleFile> = serde_json::from_slice(BUILTIN).unwrap_or_default();
+    files.into_iter().map(|file| (format!("built-in {}", file.provider), file)).collect()
+}
+
+/// Parses one rule file.
+pub(crate) fn parse_rule_file(path: &Path, text: &str) -> Result<RuleFile, RuleError> {
+    toml::from_str(text).map_err(|error| RuleError::Syntax { path: path.to_owned(), message: error.to_string() })
+}
+
+/// Reads a rule file, or every `*.toml` of a folder in name order.
+pub(crate) fn read_rule_files(path: &Path) -> Result<Vec<(PathBuf, String)>, RuleError> {
+    let io = |path: &Path| {
+        let path = path.to_owned();
+        move |error| RuleError::Io { path, error }
+    };
+    let mut paths = Vec::new();
+    if path.is_dir() {
+        for entry in fs::read_dir(path).map_err(io(path))? {
+            let entry = entry.map_err(io(path))?.path();
+            if entry.extension().is_some_and(|extension| extension == "toml") {
+                paths.push(entry);
+            }
+        }
+        paths.sort();
+    } else {
+        paths.push(path.to_owned());
+    }
+    paths.into_iter().map(|path| fs::read_to_string(&path).map_err(io(&path)).map(|text| (path, text))).collect()
+}
+
+fn hash_of(texts: &[&[u8]]) -> String {
+    let mut hasher = crate::oci::Hasher::new(crate::oci::Algorithm::Sha256);
+    for text in texts {
+        hasher.update(&(text.len() as u64).to_le_bytes());
+        hasher.update(text);
+    }
+    let digest: Digest = hasher.finish();
+    digest.to_string()
+}

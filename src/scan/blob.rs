@@ -1,0 +1,207 @@
+//! Reads one blob: hashes, decompresses, walks, and matches its batches.
+
+use std::io::{self, Read};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rayon::Scope;
+
+use super::crew::{Crew, SharedSink};
+use super::gather::{Found, Gatherer};
+use crate::content::kind::Kind;
+use crate::detect::{self, Chunk, Subject};
+use crate::finding::{Part, Reason};
+use crate::layer::decode::{self, Compression, Decoded};
+use crate::layer::index::PathIndex;
+use crate::layer::walk::{self, Oddity, Sink};
+use crate::layer::{Batch, EntryKind, Where};
+use crate::oci::{Algorithm, Digest, Hasher};
+use crate::source::{Blob, BlobKey, Source};
+
+/// What one blob holds, whatever images it is part of.
+#[derive(Debug, Default)]
+pub(super) struct BlobResult {
+    /// In the order of the archive.
+    pub(super) found: Vec<Found>,
+    pub(super) index: PathIndex,
+    /// Digest of the blob as stored; none if it was not hashed, or not to its end.
+    pub(super) digest: Option<Digest>,
+    /// Digest of the decompressed blob.
+    pub(super) diff_id: Option<Digest>,
+    pub(super) is_archive: bool,
+    pub(super) entries: u64,
+    pub(super) read: u64,
+    pub(super) expanded: u64,
+    pub(super) scanned: u64,
+    pub(super) oddities: Vec<Oddity>,
+}
+
+/// A blob being read.
+pub(super) struct Job {
+    key: BlobKey,
+    gatherer: Mutex<Gatherer>,
+    result: Mutex<BlobResult>,
+}
+
+impl Job {
+    pub(super) fn new(key: &BlobKey) -> Self {
+        Self { key: key.clone(), gatherer: Mutex::default(), result: Mutex::default() }
+    }
+
+    fn odd(&self, reason: Reason, detail: String) {
+        let oddity = Oddity { reason, path: None, size: None, detail };
+        self.result.lock().unwrap_or_else(PoisonError::into_inner).oddities.push(oddity);
+    }
+
+    /// Puts all that was found in order. To be called when every batch has been matched.
+    pub(super) fn finish(self, crew: &Crew<'_>) -> BlobResult {
+        let mut result = self.result.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let gathered = self.gatherer.into_inner().unwrap_or_else(PoisonError::into_inner).finish(&crew.options.limits);
+        result.found = gathered.found;
+        result.scanned = gathered.scanned;
+        result.oddities.extend(gathered.oddities);
+        result
+    }
+}
+
+/// Reads a blob that its source opens.
+pub(super) fn read<'s>(crew: &'s Crew<'_>, source: &'s dyn Source, job: &'s Job, size: Option<u64>, scope: Option<&Scope<'s>>) {
+    match source.open(&job.key) {
+        Ok(blob) => read_blob(crew, releasing(blob, source), job, size, &mut SharedSink { crew, job, source, scope }),
+        Err(error) => {
+            let reason = if matches!(error, crate::source::SourceError::MissingBlob { .. }) { Reason::MissingBlob } else { Reason::Unreadable };
+            job.odd(reason, error.to_string());
+        }
+    }
+}
+
+/// A compressed mapped blob is read as a stream that gives its pages back behind it.
+fn releasing<'s>(blob: Blob<'s>, source: &'s dyn Source) -> Blob<'s> {
+    match blob {
+        Blob::Mapped(bytes) if Compression::sniff(bytes) != Compression::None => Blob::Stream(Box::new(Releasing { bytes, at: 0, released: 0, source })),
+        other => other,
+    }
+}
+
+struct Releasing<'s> {
+    bytes: &'s [u8],
+    at: usize,
+    released: usize,
+    source: &'s dyn Source,
+}
+
+impl Read for Releasing<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        const STEP: usize = 4 << 20;
+        let count = out.len().min(self.bytes.len() - self.at);
+        out[..count].copy_from_slice(&self.bytes[self.at..self.at + count]);
+        self.at += count;
+        if self.at - self.released >= STEP {
+            self.source.release(&self.bytes[self.released..self.at]);
+            self.released = self.at;
+        }
+        Ok(count)
+    }
+}
+
+/// Counts and hashes a blob's stored bytes as they pass. An uncompressed blob is hashed after the decoder, once.
+struct Tally {
+    hasher: Option<Hasher>,
+    count: u64,
+}
+
+struct Counting<'a> {
+    inner: Box<dyn Read + Send + 'a>,
+    tally: Arc<Mutex<Tally>>,
+}
+
+impl Read for Counting<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(out)?;
+        let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
+        if tally.count == 0 && Compression::sniff(&out[..count]) == Compression::None {
+            tally.hasher = None;
+        }
+        tally.count += count as u64;
+        if let Some(hasher) = &mut tally.hasher {
+            hasher.update(&out[..count]);
+        }
+        Ok(count)
+    }
+}
+
+/// Decodes and walks a blob.
+pub(super) fn read_blob<'b>(crew: &Crew<'_>, blob: Blob<'b>, job: &Job, size: Option<u64>, sink: &mut dyn Sink<'b>) {
+    crew.progress.layer_started(&job.key.0, size);
+    let algorithm = crew.verifies().then(|| algorithm_of(&job.key));
+    let tally = Arc::new(Mutex::new(Tally { hasher: algorithm.map(Hasher::new), count: 0 }));
+    let mapped = match &blob {
+        Blob::Mapped(bytes) => Some(bytes.len() as u64),
+        Blob::Stream(_) => None,
+    };
+    let blob = match blob {
+        Blob::Stream(inner) => Blob::Stream(Box::new(Counting { inner, tally: Arc::clone(&tally) })),
+        mapped => mapped,
+    };
+    let walked = match decode::decode(blob) {
+        Ok((compression, input)) => Some((compression, walk_all(crew, input, algorithm, sink))),
+        Err(error) => {
+            job.odd(Reason::DamagedStream, format!("{error}; nothing of it could be read"));
+            None
+        }
+    };
+    let tally = Arc::try_unwrap(tally).ok().and_then(|tally| tally.into_inner().ok());
+    let (hasher, count) = tally.map_or((None, 0), |tally| (tally.hasher, tally.count));
+    if let Some((compression, walked)) = walked {
+        let mut result = job.result.lock().unwrap_or_else(PoisonError::into_inner);
+        result.read = mapped.unwrap_or(count);
+        result.digest = if compression == Compression::None { walked.diff_id.clone() } else { hasher.map(Hasher::finish) };
+        result.diff_id = walked.diff_id;
+        result.index = walked.index;
+        result.is_archive = walked.is_archive;
+        result.entries = walked.entries;
+        result.expanded = walked.expanded;
+        result.oddities.extend(walked.oddities);
+    }
+    crew.progress.layer_finished();
+}
+
+fn walk_all<'b>(crew: &Crew<'_>, input: Decoded<'b>, hash: Option<Algorithm>, sink: &mut dyn Sink<'b>) -> walk::Walked {
+    walk::walk(input, walk::Options { hash, max_expanded: crew.options.limits.layer_bytes }, sink)
+}
+
+fn algorithm_of(key: &BlobKey) -> Algorithm {
+    if key.0.contains("sha512") { Algorithm::Sha512 } else { Algorithm::Sha256 }
+}
+
+/// Matches the pieces of a batch.
+pub(super) fn match_batch(crew: &Crew<'_>, batch: &Batch<'_>, job: &Job) {
+    let mut local = Gatherer::default();
+    let mut kind = (u32::MAX, Kind::Unknown);
+    for piece in &batch.pieces {
+        let buffer = batch.buffer(piece);
+        let bytes = &buffer[piece.bytes.clone()];
+        let owned = piece.owned.start - piece.bytes.start..piece.owned.end - piece.bytes.start;
+        let chunk = Chunk { bytes, owned, is_start: piece.is_start, is_end: piece.is_end };
+        if is_blank(&chunk) {
+            local.blank(piece);
+            continue;
+        }
+        if kind.0 != piece.entry.order {
+            kind = (piece.entry.order, Kind::of(&piece.entry.path));
+        }
+        let is_metadata = piece.part != Part::Content || piece.place == Where::Metadata;
+        let is_file = piece.entry.kind != EntryKind::Stray && !is_metadata;
+        let subject = Subject { path: is_file.then_some(piece.entry.path.as_slice()), kind: kind.1, is_metadata };
+        let detected = detect::candidates(crew.rules, &chunk, &subject);
+        local.add(piece, &chunk, detected);
+    }
+    crew.progress.bytes(batch.span.len() as u64);
+    crew.progress.findings(local.len());
+    job.gatherer.lock().unwrap_or_else(PoisonError::into_inner).merge(local, &crew.options.limits);
+}
+
+/// Whether a chunk holds nothing but zeros, as the holes of images and databases do.
+fn is_blank(chunk: &Chunk<'_>) -> bool {
+    let bytes = &chunk.bytes[chunk.owned.clone()];
+    bytes.len() >= 512 && bytes[0] == 0 && bytes[..bytes.len() - 1] == bytes[1..]
+}

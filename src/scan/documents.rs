@@ -1,0 +1,66 @@
+//! Finds secrets in an image's documents: config, history, labels, annotations, attestations.
+
+use crate::content::document;
+use crate::detect::{self, Candidate, Chunk, Subject, overlap};
+use crate::finding::Place;
+use crate::oci::Config;
+use crate::rule::RuleSet;
+use crate::source::{DocumentKind, TextDocument};
+
+/// A candidate and the place it stands at.
+pub(super) struct InDocument {
+    pub(super) place: Place,
+    pub(super) candidate: Candidate,
+    pub(super) matched_too: Vec<u32>,
+}
+
+/// All candidates of a document, in its order.
+pub(super) fn search(rules: &RuleSet, document: &TextDocument, config: Option<&Config>, layers: usize) -> Vec<InDocument> {
+    let Some(texts) = document::texts(&document.bytes) else {
+        // Not JSON: its bytes are a text like any other.
+        return in_text(rules, &document.bytes, &place_of(document, "", None));
+    };
+    let layer_of_step = layer_of_step(config, layers);
+    let mut found = Vec::new();
+    for text in texts {
+        found.extend(in_text(rules, &text.bytes, &place_of(document, &text.pointer, layer_of_step.as_deref())));
+    }
+    found
+}
+
+fn in_text(rules: &RuleSet, bytes: &[u8], place: &Place) -> Vec<InDocument> {
+    let mut candidates = detect::candidates(rules, &Chunk::whole(bytes), &Subject::DOCUMENT).candidates;
+    candidates.sort_by_key(|candidate| (candidate.span.start, candidate.span.end, candidate.rule));
+    overlap::resolve(candidates).into_iter().map(|(candidate, matched_too)| InDocument { place: place.clone(), candidate, matched_too }).collect()
+}
+
+fn place_of(document: &TextDocument, pointer: &str, layer_of_step: Option<&[Option<usize>]>) -> Place {
+    let pointer = pointer.to_owned();
+    match document.kind {
+        DocumentKind::Manifest => Place::Annotation { document: document.name.clone(), pointer },
+        DocumentKind::Attestation => Place::Attestation { document: document.name.clone(), pointer },
+        DocumentKind::Config => {
+            let mut steps = pointer.strip_prefix("/history/").into_iter().flat_map(|rest| rest.split('/'));
+            if let Some(step) = steps.next() {
+                let layer = step.parse::<usize>().ok().and_then(|step| layer_of_step?.get(step).copied().flatten());
+                return Place::History { pointer, layer };
+            }
+            if pointer.starts_with("/config/Labels/") || pointer.starts_with("/container_config/Labels/") {
+                return Place::Label { pointer };
+            }
+            Place::Config { pointer }
+        }
+    }
+}
+
+/// For each step of the history, the layer it made.
+fn layer_of_step(config: Option<&Config>, layers: usize) -> Option<Vec<Option<usize>>> {
+    let config = config?;
+    let mut made = vec![None; config.history.len()];
+    for (layer, step) in config.steps_of_layers(layers).into_iter().enumerate().take(layers) {
+        if let Some(slot) = step.and_then(|step| made.get_mut(step)) {
+            *slot = Some(layer);
+        }
+    }
+    Some(made)
+}

@@ -1,0 +1,249 @@
+//! Puts the candidates of a blob in order: the order of the archive, whatever thread found them when; lines counted, overlaps resolved,
+//! repetitions folded, bounds kept.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::Limits;
+use crate::detect::overlap::{self, Spanned};
+use crate::detect::{Candidate, Chunk, Detected};
+use crate::finding::{MAX_ALSO, Part, Position, Reason};
+use crate::layer::walk::Oddity;
+use crate::layer::{Entry, EntryKind, Piece};
+
+/// A secret found in a blob.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    pub(super) entry: Arc<Entry>,
+    pub(super) part: Part,
+    /// None where the part has no lines.
+    pub(super) position: Option<Position>,
+    /// Further positions of the same secret in the same part.
+    pub(super) also: Vec<Position>,
+    pub(super) candidate: Candidate,
+    /// Rules of lower rank that matched the same text.
+    pub(super) matched_too: Vec<u32>,
+}
+
+/// A candidate with what is known of its place when its piece is matched.
+#[derive(Debug)]
+struct Raw {
+    entry: Arc<Entry>,
+    part: Part,
+    /// Stored bytes of the part before the piece's owned ones.
+    piece: u64,
+    /// The secret's bytes in the part.
+    span: Range<u64>,
+    /// Line feeds between the piece's first owned byte and the secret.
+    lines: u64,
+    /// Bytes since the last of them, or since the first owned byte.
+    column: u64,
+    candidate: Candidate,
+}
+
+/// What a piece of a longer file adds to the line count of those after it.
+#[derive(Debug, Clone, Copy)]
+struct Lines {
+    feeds: u64,
+    /// Bytes after the last line feed, or all of them.
+    tail: u64,
+}
+
+/// Collects from many threads.
+#[derive(Debug, Default)]
+pub(super) struct Gatherer {
+    raw: Vec<Raw>,
+    /// Of files that came in several pieces: by file and part, by the piece's offset.
+    lines: HashMap<(u32, Part), BTreeMap<u64, Lines>>,
+    scanned: u64,
+    dropped: u64,
+    exhausted: Vec<Vec<u8>>,
+}
+
+/// All that was found in a blob, in order.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    pub(super) found: Vec<Found>,
+    pub(super) scanned: u64,
+    pub(super) oddities: Vec<Oddity>,
+}
+
+impl Gatherer {
+    /// Candidates so far.
+    pub(super) fn len(&self) -> usize {
+        self.raw.len()
+    }
+
+    /// Takes in a piece that holds nothing but zeros.
+    pub(super) fn blank(&mut self, piece: &Piece) {
+        self.scanned += piece.owned.len() as u64;
+        self.count_lines(piece, &[], piece.owned.len() as u64);
+    }
+
+    /// Takes in what was detected in a piece.
+    pub(super) fn add(&mut self, piece: &Piece, chunk: &Chunk<'_>, detected: Detected) {
+        if piece.part == Part::Content {
+            self.scanned += chunk.owned.len() as u64;
+        }
+        self.count_lines(piece, &chunk.bytes[chunk.owned.clone()], chunk.owned.len() as u64);
+        self.dropped += detected.dropped as u64;
+        if detected.exhausted && self.exhausted.len() < 100 {
+            self.exhausted.push(piece.entry.path.clone());
+        }
+        for candidate in detected.candidates {
+            let span = candidate.span.clone();
+            let start = span.start.max(chunk.owned.start);
+            let before = &chunk.bytes[chunk.owned.start..start];
+            let lines = memchr::memchr_iter(b'\n', before).count() as u64;
+            let column = memchr::memrchr(b'\n', before).map_or(before.len(), |at| before.len() - at - 1) as u64;
+            let to_part = |at: usize| piece.offset + at.saturating_sub(chunk.owned.start) as u64;
+            self.raw.push(Raw {
+                entry: Arc::clone(&piece.entry),
+                part: piece.part.clone(),
+                piece: piece.offset,
+                span: to_part(span.start)..to_part(span.end),
+                lines,
+                column,
+                candidate,
+            });
+        }
+    }
+
+    fn count_lines(&mut self, piece: &Piece, owned: &[u8], length: u64) {
+        let is_whole = piece.offset == 0 && piece.is_end && piece.owned.end == piece.bytes.end;
+        if is_whole || piece.part != Part::Content {
+            return;
+        }
+        let feeds = memchr::memchr_iter(b'\n', owned).count() as u64;
+        let tail = memchr::memrchr(b'\n', owned).map_or(length, |at| (owned.len() - at - 1) as u64);
+        self.lines.entry((piece.entry.order, piece.part.clone())).or_default().insert(piece.offset, Lines { feeds, tail });
+    }
+
+    /// Takes in what another thread gathered; keeps no more than the bounds allow.
+    pub(super) fn merge(&mut self, other: Gatherer, limits: &Limits) {
+        self.raw.extend(other.raw);
+        for (file, pieces) in other.lines {
+            self.lines.entry(file).or_default().extend(pieces);
+        }
+        self.scanned += other.scanned;
+        self.dropped += other.dropped;
+        self.exhausted.extend(other.exhausted);
+        // What is dropped here comes after what is kept in any order of arrival, so the report does not depend on it.
+        if self.raw.len() > 4 * limits.findings_per_layer {
+            self.dropped += cut(&mut self.raw, 2 * limits.findings_per_layer);
+        }
+    }
+
+    /// Puts everything in order.
+    pub(super) fn finish(mut self, limits: &Limits) -> Gathered {
+        sort(&mut self.raw);
+        let mut gathered = Gathered { scanned: self.scanned, ..Gathered::default() };
+        let mut dropped = self.dropped;
+        let mut raw = self.raw.into_iter().peekable();
+        while let Some(first) = raw.next() {
+            let mut group = vec![first];
+            while let Some(next) = raw.next_if(|next| next.entry.order == group[0].entry.order && next.part == group[0].part) {
+                group.push(next);
+            }
+            let pieces = self.lines.get(&(group[0].entry.order, group[0].part.clone()));
+            let mut found = fold(overlap::resolve(group), pieces);
+            if found.len() > limits.findings_per_file {
+                dropped += (found.len() - limits.findings_per_file) as u64;
+                found.truncate(limits.findings_per_file);
+            }
+            gathered.found.extend(found);
+        }
+        if gathered.found.len() > limits.findings_per_layer {
+            dropped += (gathered.found.len() - limits.findings_per_layer) as u64;
+            gathered.found.truncate(limits.findings_per_layer);
+        }
+        if dropped > 0 {
+            let detail = format!("{dropped} more matches than the bounds ({} a file, {} a layer) are not listed; the first ones are", limits.findings_per_file, limits.findings_per_layer);
+            gathered.oddities.push(Oddity { reason: Reason::FindingsLimit, path: None, size: None, detail });
+        }
+        self.exhausted.sort();
+        self.exhausted.dedup();
+        for path in self.exhausted {
+            let detail = "matching it takes more work than the bound; part of it was not matched against all rules".to_owned();
+            gathered.oddities.push(Oddity { reason: Reason::WorkLimit, path: Some(path), size: None, detail });
+        }
+        gathered
+    }
+}
+
+fn sort(raw: &mut [Raw]) {
+    raw.sort_by(|a, b| {
+        let key = |raw: &Raw| (raw.entry.order, raw.span.start, raw.span.end, raw.candidate.rule);
+        key(a).cmp(&key(b)).then_with(|| a.part.cmp(&b.part)).then_with(|| a.candidate.secret.cmp(&b.candidate.secret))
+    });
+    // All parts of an entry together, in their own order.
+    raw.sort_by(|a, b| (a.entry.order, &a.part).cmp(&(b.entry.order, &b.part)));
+}
+
+fn cut(raw: &mut Vec<Raw>, keep: usize) -> u64 {
+    sort(raw);
+    let dropped = raw.len().saturating_sub(keep);
+    raw.truncate(keep);
+    dropped as u64
+}
+
+impl Spanned for Raw {
+    fn candidate(&self) -> &Candidate {
+        &self.candidate
+    }
+
+    fn span(&self) -> Range<u64> {
+        self.span.clone()
+    }
+}
+
+/// Counts lines and folds repetitions of a secret within a file into one finding.
+fn fold(raws: Vec<(Raw, Vec<u32>)>, pieces: Option<&BTreeMap<u64, Lines>>) -> Vec<Found> {
+    let mut found: Vec<Found> = Vec::new();
+    let mut known: HashMap<(u32, Vec<u8>), usize> = HashMap::new();
+    let mut counter = LineCounter { pieces, at: None };
+    for (raw, matched_too) in raws {
+        let position = (raw.part == Part::Content).then(|| counter.position(&raw));
+        let key = (raw.candidate.rule, raw.candidate.secret.expose().to_vec());
+        if let Some(&index) = known.get(&key) {
+            let same: &mut Found = &mut found[index];
+            if let Some(position) = position.filter(|_| same.also.len() < MAX_ALSO) {
+                same.also.push(position);
+            }
+            continue;
+        }
+        known.insert(key, found.len());
+        found.push(Found { entry: raw.entry, part: raw.part, position, also: Vec::new(), candidate: raw.candidate, matched_too });
+    }
+    found
+}
+
+/// Turns places within pieces into places within the file. Asked in the order of the file.
+struct LineCounter<'a> {
+    pieces: Option<&'a BTreeMap<u64, Lines>>,
+    /// The piece last asked about, with the lines before it and the bytes of its first line that stand before it.
+    at: Option<(u64, u64, u64)>,
+}
+
+impl LineCounter<'_> {
+    fn position(&mut self, raw: &Raw) -> Position {
+        let (lines_before, column_before) = self.before(raw.piece);
+        let column = if raw.lines == 0 { column_before + raw.column } else { raw.column };
+        let stored = raw.span.start;
+        let offset = raw.entry.sparse.as_ref().map_or(stored, |map| map.offset(stored));
+        let base = if raw.entry.kind == EntryKind::Stray { raw.entry.base } else { 0 };
+        Position { offset: base + offset, line: lines_before + raw.lines + 1, column: column + 1 }
+    }
+
+    fn before(&mut self, piece: u64) -> (u64, u64) {
+        let Some(pieces) = self.pieces else { return (0, 0) };
+        let (from, mut feeds, mut tail) = self.at.filter(|&(at, ..)| at <= piece).unwrap_or((0, 0, 0));
+        for lines in pieces.range(from..piece).map(|(_, lines)| lines) {
+            feeds += lines.feeds;
+            tail = if lines.feeds > 0 { lines.tail } else { tail + lines.tail };
+        }
+        self.at = Some((piece, feeds, tail));
+        (feeds, tail)
+    }
+}

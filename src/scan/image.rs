@@ -1,0 +1,328 @@
+//! What the findings of a source's blobs mean in each of its images: which layer and instruction brought them, whether a later layer
+//! hides them, and what could not be read.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::blob::BlobResult;
+use super::crew::Crew;
+use super::documents::{self, InDocument};
+use super::gather::Found;
+use super::Results;
+use crate::detect::Candidate;
+use crate::finding::{Coverage, Finding, ImageFacts, LayerFacts, MAX_ALSO, Part, Place, Position, Reason, RuleFacts, Scan, Visibility};
+use crate::layer::index::Fate;
+use crate::layer::{Entry, EntryKind};
+use crate::oci::MediaType;
+use crate::source::{BlobKey, Contents, DocumentKind, Image, Layer, Reference};
+
+/// Most hard links of a file that are followed.
+const MAX_NAMES: usize = 32;
+
+/// Adds a source's images, findings and coverage to the scan.
+pub(super) fn assemble(target: &Reference, contents: Contents, results: Results, crew: &Crew<'_>, scan: &mut Scan) {
+    let source = target.to_string();
+    let mut owners: BTreeMap<&BlobKey, String> = BTreeMap::new();
+    let first = scan.images.len();
+    for image in &contents.images {
+        let number = scan.images.len();
+        scan.images.push(facts(&source, image));
+        Assembly { image, number, results: &results, crew }.run(scan);
+        for (index, layer) in image.layers.iter().enumerate() {
+            if let Some(key) = &layer.blob {
+                owners.entry(key).or_insert_with(|| label(&source, image, index, layer));
+            }
+        }
+    }
+    if !contents.extras.is_empty() {
+        if scan.images.len() == first {
+            scan.images.push(ImageFacts { source: source.clone(), name: None, digest: None, platform: None, layers: Vec::new() });
+        }
+        extras(&contents, &results, crew, first, scan);
+    }
+    let mut coverage = Coverage::default();
+    for (key, result) in &results {
+        let label = owners.get(key).cloned().unwrap_or_else(|| format!("{source}: {}", key.0));
+        coverage.absorb(coverage_of(result, &label));
+    }
+    for image in &contents.images {
+        mismatches(&source, image, &results, &mut coverage);
+        coverage.documents += image.documents.len() as u64;
+    }
+    for skipped in contents.skipped {
+        coverage.skip(skipped.reason, skipped.place, skipped.size, skipped.detail);
+    }
+    scan.coverage.absorb(coverage);
+}
+
+fn facts(source: &str, image: &Image) -> ImageFacts {
+    let layers = image.layers.iter().enumerate().map(|(index, layer)| LayerFacts {
+        index,
+        digest: layer.descriptor.as_ref().map(|descriptor| descriptor.digest.clone()),
+        diff_id: layer.diff_id.clone(),
+        created_by: layer.created_by.clone(),
+        size: layer.descriptor.as_ref().and_then(|descriptor| descriptor.size),
+    });
+    ImageFacts { source: source.to_owned(), name: image.name.clone(), digest: image.digest.clone(), platform: image.platform.clone(), layers: layers.collect() }
+}
+
+/// What a person would call a layer.
+fn label(source: &str, image: &Image, index: usize, layer: &Layer) -> String {
+    let digest = layer.descriptor.as_ref().map(|descriptor| &descriptor.digest).or(layer.diff_id.as_ref());
+    let name = image.name.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
+    match digest {
+        Some(digest) => format!("{source}{name}: layer {index} ({digest})"),
+        None => format!("{source}{name}: layer {index}"),
+    }
+}
+
+/// The blob's own account.
+fn coverage_of(result: &BlobResult, label: &str) -> Coverage {
+    let mut coverage = Coverage {
+        layers: 1,
+        entries: result.entries,
+        bytes_read: result.read,
+        bytes_expanded: result.expanded,
+        bytes_scanned: result.scanned,
+        ..Coverage::default()
+    };
+    for oddity in &result.oddities {
+        let place = match &oddity.path {
+            Some(path) => format!("{label}: {}", String::from_utf8_lossy(path)),
+            None => label.to_owned(),
+        };
+        coverage.skip(oddity.reason, place, oddity.size, oddity.detail.clone());
+    }
+    coverage
+}
+
+/// Where blobs are not what the image's documents say they are.
+fn mismatches(source: &str, image: &Image, results: &Results, coverage: &mut Coverage) {
+    let mut told = std::collections::HashSet::new();
+    for (index, layer) in image.layers.iter().enumerate() {
+        let Some((key, result)) = layer.blob.as_ref().and_then(|key| Some((key, results.get(key)?))) else { continue };
+        if !told.insert((key, &layer.diff_id)) {
+            continue;
+        }
+        let label = label(source, image, index, layer);
+        let media_type = layer.descriptor.as_ref().map_or(MediaType::Layer, |descriptor| descriptor.kind());
+        if media_type == MediaType::EncryptedLayer && !result.is_archive {
+            coverage.skip(Reason::Encrypted, label.clone(), Some(result.read), "the layer is encrypted; decrypt the image to scan it");
+            continue;
+        }
+        let expects_archive = matches!(media_type, MediaType::Layer | MediaType::ForeignLayer) && !image.is_rootfs;
+        if expects_archive && !result.is_archive && result.expanded > 0 {
+            coverage.skip(Reason::NotAnArchive, label.clone(), Some(result.expanded), "not a tar archive in any known compression; its bytes were scanned as they are");
+        }
+        if let (Some(expected), Some(actual)) = (layer.descriptor.as_ref().map(|descriptor| &descriptor.digest), &result.digest) {
+            if expected != actual && expected.algorithm() == actual.algorithm() {
+                coverage.skip(Reason::DigestMismatch, label.clone(), None, format!("the blob hashes to {actual}: it is not the one the manifest names; what is there was scanned"));
+            }
+        }
+        if let (Some(expected), Some(actual)) = (&layer.diff_id, &result.diff_id) {
+            if expected != actual && expected.algorithm() == actual.algorithm() {
+                coverage.skip(Reason::DiffIdMismatch, label, None, format!("the config says {expected}, the layer hashes to {actual}; what is there was scanned"));
+            }
+        }
+    }
+}
+
+/// One image being put together.
+struct Assembly<'a> {
+    image: &'a Image,
+    number: usize,
+    results: &'a Results,
+    crew: &'a Crew<'a>,
+}
+
+impl Assembly<'_> {
+    fn run(&self, scan: &mut Scan) {
+        self.documents(scan);
+        // A blob may be several layers of an image; it is one set of findings.
+        let mut indexes: BTreeMap<&BlobKey, Vec<usize>> = BTreeMap::new();
+        for (index, layer) in self.image.layers.iter().enumerate() {
+            if let Some(key) = &layer.blob {
+                indexes.entry(key).or_default().push(index);
+            }
+        }
+        let mut blobs: Vec<(Vec<usize>, &BlobResult)> = indexes.into_iter().filter_map(|(key, indexes)| Some((indexes, self.results.get(key)?))).collect();
+        blobs.sort_by_key(|(indexes, _)| indexes[0]);
+        for (indexes, result) in blobs {
+            for found in &result.found {
+                scan.findings.push(self.in_layer(found, &indexes));
+            }
+        }
+    }
+
+    /// A finding of a blob, as a finding of this image.
+    fn in_layer(&self, found: &Found, indexes: &[usize]) -> Finding {
+        let first = indexes[0];
+        let place = |layer: usize, position: Option<Position>| self.place(found, layer, position);
+        let mut also: Vec<Place> = found.also.iter().map(|&position| place(first, Some(position))).collect();
+        let names = self.other_names(&found.entry, indexes[indexes.len() - 1]);
+        if !self.image.is_rootfs && found.entry.kind != EntryKind::Stray {
+            let links = names.iter().map(|(path, layer, _)| Place::LayerFile { layer: *layer, path: path.clone(), inner: Vec::new(), part: found.part.clone(), position: None });
+            also.extend(links);
+        }
+        also.extend(indexes[1..].iter().map(|&layer| place(layer, found.position)));
+        also.truncate(MAX_ALSO);
+        let visibility = self.visibility(&found.entry, indexes[indexes.len() - 1], &names);
+        self.finding(&found.candidate, &found.matched_too, place(first, found.position), also, Some(visibility))
+    }
+
+    fn place(&self, found: &Found, layer: usize, position: Option<Position>) -> Place {
+        let (path, part) = (found.entry.path.clone(), found.part.clone());
+        match (found.entry.kind, self.image.is_rootfs) {
+            (EntryKind::Stray, _) => Place::LayerBytes { layer, position: position.unwrap_or(Position { offset: found.entry.base, line: 1, column: 1 }) },
+            (_, true) => Place::RootfsFile { path, inner: Vec::new(), part, position },
+            (_, false) => Place::LayerFile { layer, path, inner: Vec::new(), part, position },
+        }
+    }
+
+    fn index(&self, layer: usize) -> Option<&crate::layer::index::PathIndex> {
+        let key = self.image.layers.get(layer)?.blob.as_ref()?;
+        self.results.get(key).map(|result| &result.index)
+    }
+
+    /// What becomes of a path that stands in `layer` at position `order`.
+    fn fate(&self, path: &[u8], layer: usize, order: u32) -> Option<(usize, Fate)> {
+        let within = self.index(layer).and_then(|index| index.fate(path, Some(order)));
+        if let Some(fate) = within {
+            return Some((layer, fate));
+        }
+        (layer + 1..self.image.layers.len()).find_map(|above| self.index(above)?.fate(path, None).map(|fate| (above, fate)))
+    }
+
+    /// Further names that hard links give the file, in its own layer or a later one, with their layers and positions.
+    fn other_names(&self, entry: &Entry, layer: usize) -> Vec<(Vec<u8>, usize, u32)> {
+        let mut names: Vec<(Vec<u8>, usize, u32)> = Vec::new();
+        if entry.kind != EntryKind::File {
+            return names;
+        }
+        for above in layer..self.image.layers.len() {
+            for link in self.index(above).map(|index| index.links()).unwrap_or_default() {
+                let known = link.target == entry.path || names.iter().any(|(name, ..)| *name == link.target);
+                if known && link.path != entry.path && names.len() < MAX_NAMES {
+                    names.push((link.path.clone(), above, link.order));
+                }
+            }
+        }
+        names
+    }
+
+    /// The bytes are there as long as one of their names is.
+    fn visibility(&self, entry: &Entry, layer: usize, names: &[(Vec<u8>, usize, u32)]) -> Visibility {
+        // Stray bytes are unpacked by nobody: they are gone from the start, and readable by anyone who pulls.
+        if entry.kind == EntryKind::Stray {
+            return Visibility::Deleted { layer };
+        }
+        let Some((by, fate)) = self.fate(&entry.path, layer, entry.order) else { return Visibility::InFinalImage };
+        if names.iter().any(|(path, layer, order)| self.fate(path, *layer, *order).is_none()) {
+            return Visibility::InFinalImage;
+        }
+        match fate {
+            Fate::Overwritten => Visibility::Overwritten { layer: by },
+            Fate::Deleted => Visibility::Deleted { layer: by },
+        }
+    }
+
+    /// Findings of config, history, annotations and attestations; a secret that stands in several of them is one finding.
+    fn documents(&self, scan: &mut Scan) {
+        let mut found: Vec<(u8, InDocument)> = Vec::new();
+        for document in &self.image.documents {
+            for hit in documents::search(self.crew.rules, document, self.image.config.as_ref(), self.image.layers.len()) {
+                found.push((importance(document.kind, &hit.place), hit));
+            }
+        }
+        found.sort_by_key(|(importance, _)| *importance);
+        let mut known: HashMap<(u32, Vec<u8>), usize> = HashMap::new();
+        for (_, hit) in found {
+            let key = (hit.candidate.rule, hit.candidate.secret.expose().to_vec());
+            // A build argument is repeated by every step after it, by one rule or another.
+            let same = known.get(&key).or_else(|| known.iter().find(|((_, secret), _)| *secret == key.1).map(|(_, index)| index)).copied();
+            match same {
+                Some(index) => {
+                    let finding: &mut Finding = &mut scan.findings[index];
+                    if finding.also.len() < MAX_ALSO && finding.place != hit.place {
+                        finding.also.push(hit.place);
+                    }
+                }
+                None => {
+                    known.insert(key, scan.findings.len());
+                    scan.findings.push(self.finding(&hit.candidate, &hit.matched_too, hit.place, Vec::new(), None));
+                }
+            }
+        }
+    }
+
+    fn finding(&self, candidate: &Candidate, matched_too: &[u32], place: Place, also: Vec<Place>, visibility: Option<Visibility>) -> Finding {
+        finding(self.crew, self.number, candidate, matched_too, place, also, visibility)
+    }
+}
+
+/// Which place of a secret is its first: where it takes effect, then where it is remembered.
+fn importance(kind: DocumentKind, place: &Place) -> u8 {
+    match (kind, place) {
+        (_, Place::Config { .. }) => 0,
+        (_, Place::Label { .. }) => 1,
+        (_, Place::History { .. }) => 2,
+        (DocumentKind::Attestation, _) => 3,
+        _ => 4,
+    }
+}
+
+fn finding(crew: &Crew<'_>, image: usize, candidate: &Candidate, matched_too: &[u32], place: Place, also: Vec<Place>, visibility: Option<Visibility>) -> Finding {
+    let rule: Arc<RuleFacts> = Arc::clone(&crew.rules.rule(candidate.rule).facts);
+    Finding {
+        id: fingerprint(&rule.id, candidate.secret.expose(), &place),
+        severity: candidate.severity,
+        confidence: candidate.confidence,
+        secret: candidate.secret.clone(),
+        suppressed: candidate.suppressed.clone(),
+        image,
+        place,
+        also,
+        decoding: candidate.decoding.clone(),
+        visibility,
+        key: candidate.key.clone(),
+        matched_too: matched_too.iter().map(|&rule| crew.rules.rule(rule).facts.id.clone()).collect(),
+        rule,
+    }
+}
+
+/// The same for the same secret, rule and path (or pointer), whatever the layer.
+fn fingerprint(rule: &str, secret: &[u8], place: &Place) -> String {
+    let mut hasher = crate::oci::Hasher::new(crate::oci::Algorithm::Sha256);
+    let part = match place.part() {
+        None | Some(Part::Content) => String::new(),
+        Some(part) => format!("{part:?}"),
+    };
+    let inner = place.inner().join(&b'!');
+    // A step's number changes when a line is added to the Dockerfile; what it says does not.
+    let pointer: String = place.pointer().unwrap_or_default().split('/').filter(|step| step.parse::<u32>().is_err()).collect::<Vec<_>>().join("/");
+    for field in [b"layersift/1", rule.as_bytes(), secret, place.path().unwrap_or_default(), &inner, part.as_bytes(), pointer.as_bytes()] {
+        hasher.update(&(field.len() as u64).to_le_bytes());
+        hasher.update(field);
+    }
+    hasher.finish().hex()[..32].to_owned()
+}
+
+/// Members of an archive that no image refers to.
+fn extras(contents: &Contents, results: &Results, crew: &Crew<'_>, image: usize, scan: &mut Scan) {
+    for (name, key) in &contents.extras {
+        let Some(result) = results.get(key) else { continue };
+        for found in &result.found {
+            let path = match found.entry.kind {
+                EntryKind::Stray => name.clone().into_bytes(),
+                _ => [name.as_bytes(), b"!", &found.entry.path].concat(),
+            };
+            let place = Place::ArchiveMember { path, position: found.position };
+            let same = |finding: &&mut Finding| finding.image >= image && finding.visibility.is_none() && finding.secret == found.candidate.secret;
+            match scan.findings.iter_mut().find(same) {
+                Some(finding) if finding.also.len() < MAX_ALSO => finding.also.push(place),
+                Some(_) => {}
+                None => scan.findings.push(finding(crew, image, &found.candidate, &found.matched_too, place, Vec::new(), None)),
+            }
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Wires source, layer, content and detection together, and is the only module that knows threads.
+//!
+//! A scan reads each distinct blob once ([`crew`] shares the work, [`blob`] runs one blob, [`gather`] puts what was found in order), then
+//! works out for each image what the findings of its layers mean there ([`image`]): which layer, which instruction, still visible or not.
+
+mod blob;
+mod crew;
+mod documents;
+mod gather;
+mod image;
+
+use std::collections::BTreeMap;
+use std::io::Read;
+
+use crate::finding::{Coverage, Reason, Scan};
+use crate::oci::Platform;
+use crate::rule::RuleSet;
+use crate::source::{self, BlobKey, BlobSink, Contents, Opened, Reference, Source, SourceError};
+
+use blob::BlobResult;
+use crew::Crew;
+
+/// Whether blobs are checked against their digests while they are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verify {
+    /// Hash every blob and every decompressed layer.
+    Digests,
+    /// Hash nothing.
+    Nothing,
+}
+
+/// Bounds on what one image may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Most decompressed bytes of one layer.
+    pub layer_bytes: u64,
+    /// Most findings of one file; those that come first are kept.
+    pub findings_per_file: usize,
+    /// Most findings of one layer; those that come first are kept.
+    pub findings_per_layer: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { layer_bytes: 1 << 40, findings_per_file: 1_000, findings_per_layer: 100_000 }
+    }
+}
+
+/// How to scan.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Threads, at least one.
+    pub jobs: usize,
+    /// Bound on buffers and decoders, in bytes; none for the default.
+    pub max_memory: Option<u64>,
+    /// Whether digests are checked.
+    pub verify: Verify,
+    /// Scan only images for this platform.
+    pub platform: Option<Platform>,
+    /// Bounds.
+    pub limits: Limits,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let jobs = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { jobs, max_memory: None, verify: Verify::Digests, platform: None, limits: Limits::default() }
+    }
+}
+
+/// Is told how the scan goes on. Called from many threads.
+pub trait Progress: Sync {
+    /// A blob is being read; `size` is of the stored blob.
+    fn layer_started(&self, what: &str, size: Option<u64>);
+    /// So many more decompressed bytes went through detection.
+    fn bytes(&self, count: u64);
+    /// A blob has been read.
+    fn layer_finished(&self);
+    /// So many more candidates were found.
+    fn findings(&self, count: usize);
+}
+
+/// Says nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoProgress;
+
+impl Progress for NoProgress {
+    fn layer_started(&self, _what: &str, _size: Option<u64>) {}
+    fn bytes(&self, _count: u64) {}
+    fn layer_finished(&self) {}
+    fn findings(&self, _count: usize) {}
+}
+
+/// A target of which nothing could be scanned.
+#[derive(Debug)]
+pub struct Failure {
+    /// As the user named it.
+    pub target: String,
+    /// Why.
+    pub error: SourceError,
+}
+
+/// What a scan gives: always a report, and the targets that are not in it.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What was found.
+    pub scan: Scan,
+    /// What could not be opened.
+    pub failures: Vec<Failure>,
+}
+
+/// Scans targets one after the other, each with all threads.
+pub fn run(targets: &[Reference], rules: &RuleSet, options: &Options, progress: &dyn Progress) -> Outcome {
+    let crew = Crew::new(rules, options, progress);
+    let mut scan = Scan { rules_hash: rules.hash().to_owned(), images: Vec::new(), findings: Vec::new(), coverage: Coverage::default() };
+    let mut failures = Vec::new();
+    for target in targets {
+        if let Err(error) = one(target, &crew, options, &mut scan) {
+            scan.coverage.skip(Reason::Unreadable, target.to_string(), None, error.to_string());
+            failures.push(Failure { target: target.to_string(), error });
+        }
+    }
+    Outcome { scan, failures }
+}
+
+/// Scans one target into `scan`.
+fn one(target: &Reference, crew: &Crew<'_>, options: &Options, scan: &mut Scan) -> Result<(), SourceError> {
+    let open = source::OpenOptions { platform: options.platform.clone() };
+    let (contents, results) = match source::open(target, &open)? {
+        Opened::Random(source) => random(source.as_ref(), crew)?,
+        Opened::OnePass(source) => {
+            let mut sink = StreamSink { crew, results: BTreeMap::new() };
+            let contents = source.read(&mut sink)?;
+            (contents, sink.results)
+        }
+    };
+    image::assemble(target, contents, results, crew, scan);
+    Ok(())
+}
+
+/// What reading the blobs of a source gave.
+type Results = BTreeMap<BlobKey, BlobResult>;
+
+/// Reads all distinct blobs of a source, many at a time.
+fn random(source: &dyn Source, crew: &Crew<'_>) -> Result<(Contents, Results), SourceError> {
+    let mut contents = source.contents()?;
+    let mut wanted: BTreeMap<BlobKey, Option<u64>> = BTreeMap::new();
+    for layer in contents.images.iter().flat_map(|image| &image.layers) {
+        if let Some(key) = &layer.blob {
+            wanted.insert(key.clone(), layer.descriptor.as_ref().and_then(|descriptor| descriptor.size));
+        }
+    }
+    for (_, key) in &contents.extras {
+        wanted.insert(key.clone(), None);
+    }
+    let results = crew.read_all(source, wanted);
+    contents.skipped.extend(source.skipped_while_reading());
+    Ok((contents, results))
+}
+
+/// Scans the blobs of a source that comes once, as they pass.
+struct StreamSink<'a, 'c> {
+    crew: &'a Crew<'c>,
+    results: Results,
+}
+
+impl BlobSink for StreamSink<'_, '_> {
+    fn blob(&mut self, key: &BlobKey, blob: &mut (dyn Read + Send)) {
+        let result = self.crew.read_stream(key, blob);
+        self.results.insert(key.clone(), result);
+    }
+}
