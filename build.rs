@@ -10,7 +10,8 @@ use std::{env, fs};
 fn main() {
     println!("cargo:rerun-if-changed=patterns");
     println!("cargo:rerun-if-changed=src/rule/syntax.rs");
-    let mut paths: Vec<PathBuf> = fs::read_dir("patterns").expect("patterns/ is part of the package").map(|entry| entry.expect("readable").path()).collect();
+    let mut paths: Vec<PathBuf> =
+        fs::read_dir("patterns").expect("patterns/ is part of the package").map(|entry| entry.expect("readable").path()).collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
     paths.sort();
     let files: Vec<syntax::RuleFile> = paths

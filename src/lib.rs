@@ -10,6 +10,7 @@ pub mod detect;
 pub mod finding;
 pub mod layer;
 pub mod oci;
+pub mod random;
 pub mod report;
 pub mod rule;
 pub mod scan;

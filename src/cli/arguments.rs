@@ -194,11 +194,7 @@ impl FromStr for FailOn {
     type Err = UnknownLevel;
 
     fn from_str(text: &str) -> Result<Self, UnknownLevel> {
-        if text.eq_ignore_ascii_case("never") {
-            Ok(Self(None))
-        } else {
-            text.parse().map(|severity| Self(Some(severity)))
-        }
+        if text.eq_ignore_ascii_case("never") { Ok(Self(None)) } else { text.parse().map(|severity| Self(Some(severity))) }
     }
 }
 
@@ -244,10 +240,7 @@ mod tests {
     #[test]
     fn defaults_gate_on_anything_likely() {
         let scan = scan("").unwrap();
-        assert_eq!(
-            (scan.fail_on, scan.min_confidence, scan.exit_code),
-            (FailOn(Some(Severity::Low)), Confidence::Likely, 1)
-        );
+        assert_eq!((scan.fail_on, scan.min_confidence, scan.exit_code), (FailOn(Some(Severity::Low)), Confidence::Likely, 1));
         assert_eq!((scan.format, scan.scope, scan.severity), (FormatName::Table, Scope::All, vec![]));
         assert_eq!(scan.targets, ["app.tar"]);
     }
@@ -256,10 +249,7 @@ mod tests {
     fn words_are_read_without_regard_to_case() {
         let scan = scan("--severity CRITICAL,High --fail-on NEVER --scope Deleted --format JSON --min-confidence Possible").unwrap();
         assert_eq!(scan.severity, [Severity::Critical, Severity::High]);
-        assert_eq!(
-            (scan.fail_on, scan.scope, scan.format),
-            (FailOn(None), Scope::Deleted, FormatName::Json)
-        );
+        assert_eq!((scan.fail_on, scan.scope, scan.format), (FailOn(None), Scope::Deleted, FormatName::Json));
     }
 
     #[test]
@@ -268,23 +258,13 @@ mod tests {
             assert!(scan(&format!("--exit-code={bad}")).is_err(), "{bad}");
         }
         assert_eq!(scan("--exit-code 42").unwrap().exit_code, 42);
-        for bad in [
-            "--jobs 0",
-            "--platform linux",
-            "--max-memory lots",
-            "--severity worst",
-            "--scope some",
-        ] {
+        for bad in ["--jobs 0", "--platform linux", "--max-memory lots", "--severity worst", "--scope some"] {
             assert!(scan(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn a_wrong_word_is_answered_with_the_right_ones() {
-        assert!(
-            scan("--fail-on worst")
-                .unwrap_err()
-                .contains("[possible values: low, medium, high, critical, never]")
-        );
+        assert!(scan("--fail-on worst").unwrap_err().contains("[possible values: low, medium, high, critical, never]"));
     }
 }

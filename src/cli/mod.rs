@@ -46,11 +46,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 
 /// `error: ...` and perhaps `hint: ...` on standard error. Messages may quote images and files, so they are neutralised.
 fn complain(message: &str, hint: Option<&str>) {
-    let clean = message
-        .lines()
-        .map(crate::report::sanitise::terminal)
-        .collect::<Vec<_>>()
-        .join("\n  ");
+    let clean = message.lines().map(crate::report::sanitise::terminal).collect::<Vec<_>>().join("\n  ");
     note("error", &clean);
     if let Some(hint) = hint {
         note("hint", hint);
@@ -72,13 +68,7 @@ mod tests {
 
     #[test]
     fn wrong_usage_is_two_and_help_is_zero() {
-        for wrong in [
-            &[][..],
-            &["scan"],
-            &["scan", "x", "--format", "yaml"],
-            &["scan", "x", "--fail-on", "worst"],
-            &["no-such-verb"],
-        ] {
+        for wrong in [&[][..], &["scan"], &["scan", "x", "--format", "yaml"], &["scan", "x", "--fail-on", "worst"], &["no-such-verb"]] {
             assert_eq!(code(wrong), 2, "{wrong:?}");
         }
         for right in [&["--version"][..], &["--help"], &["scan", "--help"]] {

@@ -34,10 +34,7 @@ impl Output {
         }
         #[cfg(not(unix))]
         let _ = exposure;
-        let file = options.open(path).map_err(|error| CliError::Output {
-            path: path.to_owned(),
-            error,
-        })?;
+        let file = options.open(path).map_err(|error| CliError::Output { path: path.to_owned(), error })?;
         Ok(Output::File(path.to_owned(), file))
     }
 
@@ -93,10 +90,7 @@ mod tests {
     #[test]
     fn a_file_that_cannot_be_made_is_named() {
         let error = Output::open(Some(Path::new("/no/such/folder/report.json")), Exposure::Redacted).unwrap_err();
-        assert!(
-            error.to_string().starts_with("cannot write /no/such/folder/report.json: "),
-            "{error}"
-        );
+        assert!(error.to_string().starts_with("cannot write /no/such/folder/report.json: "), "{error}");
     }
 
     #[test]
@@ -109,10 +103,7 @@ mod tests {
     fn a_file_with_secrets_is_for_its_owner_only() {
         use std::os::unix::fs::PermissionsExt as _;
         let path = std::env::temp_dir().join(format!("layersift-output-{}", std::process::id()));
-        Output::open(Some(&path), Exposure::Shown)
-            .unwrap()
-            .write(|out| out.write_all(b"x"))
-            .unwrap();
+        Output::open(Some(&path), Exposure::Shown).unwrap().write(|out| out.write_all(b"x")).unwrap();
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         std::fs::remove_file(&path).unwrap();
         assert_eq!(mode & 0o777, 0o600);

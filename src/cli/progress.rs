@@ -19,11 +19,7 @@ struct Line {
 
 /// A line if standard error is a terminal and it is wanted, nothing otherwise.
 pub(super) fn progress(wanted: bool) -> Box<dyn Progress> {
-    if wanted && io::stderr().is_terminal() {
-        Box::new(Line::new(ProgressDrawTarget::stderr()))
-    } else {
-        Box::new(NoProgress)
-    }
+    if wanted && io::stderr().is_terminal() { Box::new(Line::new(ProgressDrawTarget::stderr())) } else { Box::new(NoProgress) }
 }
 
 impl Line {
@@ -33,21 +29,13 @@ impl Line {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_millis(120));
-        let line = Self {
-            bar,
-            layers: AtomicU64::new(0),
-            candidates: AtomicU64::new(0),
-        };
+        let line = Self { bar, layers: AtomicU64::new(0), candidates: AtomicU64::new(0) };
         line.say();
         line
     }
 
     fn say(&self) {
-        self.bar.set_message(format!(
-            "layers: {}, candidates: {}",
-            self.layers.load(Relaxed),
-            self.candidates.load(Relaxed)
-        ));
+        self.bar.set_message(format!("layers: {}, candidates: {}", self.layers.load(Relaxed), self.candidates.load(Relaxed)));
     }
 }
 
@@ -87,9 +75,6 @@ mod tests {
         line.bytes(3);
         line.findings(2);
         line.layer_finished();
-        assert_eq!(
-            (line.bar.position(), line.bar.message()),
-            (10, "layers: 1, candidates: 2".to_owned())
-        );
+        assert_eq!((line.bar.position(), line.bar.message()), (10, "layers: 1, candidates: 2".to_owned()));
     }
 }

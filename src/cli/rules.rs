@@ -24,11 +24,7 @@ pub(super) fn run(arguments: RulesArguments) -> Result<u8, CliError> {
 
 /// The built-in rules, and those of `paths`.
 pub(super) fn load(paths: &[PathBuf]) -> Result<RuleSet, CliError> {
-    if paths.is_empty() {
-        Ok(RuleSet::builtin())
-    } else {
-        Ok(RuleSet::with_files(paths)?)
-    }
+    if paths.is_empty() { Ok(RuleSet::builtin()) } else { Ok(RuleSet::with_files(paths)?) }
 }
 
 fn list(rules: &RuleSet, format: FormatName) -> Result<u8, CliError> {
@@ -42,10 +38,7 @@ fn list(rules: &RuleSet, format: FormatName) -> Result<u8, CliError> {
 }
 
 fn show(rules: &RuleSet, id: &str) -> Result<u8, CliError> {
-    let rule = rules
-        .rules()
-        .find(|rule| rule.facts.id == id)
-        .ok_or_else(|| CliError::NoSuchRule { id: id.to_owned() })?;
+    let rule = rules.rules().find(|rule| rule.facts.id == id).ok_or_else(|| CliError::NoSuchRule { id: id.to_owned() })?;
     let view = RuleView::new(rule);
     Output::Stdout.write(|out| view.write(out))?;
     Ok(0)
@@ -122,11 +115,7 @@ fn write_table(views: &[RuleView<'_>], out: &mut dyn Write) -> io::Result<()> {
     let mut out = io::BufWriter::new(out);
     let width = views.iter().map(|view| view.id.len()).max().unwrap_or_default();
     for view in views {
-        writeln!(
-            out,
-            "{:<width$}  {:<8}  {:<9}  {}",
-            view.id, view.severity, view.confidence, view.description
-        )?;
+        writeln!(out, "{:<width$}  {:<8}  {:<9}  {}", view.id, view.severity, view.confidence, view.description)?;
     }
     writeln!(out, "{} rules", views.len())?;
     out.flush()
@@ -167,10 +156,7 @@ mod tests {
     #[test]
     fn the_json_list_is_an_array_of_rules() {
         let value: serde_json::Value = serde_json::from_str(&text(|out| write_json(&[view("a", &["tok_".to_owned()])], out))).unwrap();
-        assert_eq!(
-            (&value[0]["id"], &value[0]["keywords"][0], &value[0]["docs"]),
-            (&"a".into(), &"tok_".into(), &serde_json::Value::Null)
-        );
+        assert_eq!((&value[0]["id"], &value[0]["keywords"][0], &value[0]["docs"]), (&"a".into(), &"tok_".into(), &serde_json::Value::Null));
     }
 
     #[test]

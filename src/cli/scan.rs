@@ -56,10 +56,7 @@ fn references(targets: &[String]) -> (Vec<Reference>, Vec<Failure>) {
     for target in targets {
         match Reference::parse(target) {
             Ok(reference) => references.push(reference),
-            Err(error) => failures.push(Failure {
-                target: target.clone(),
-                error,
-            }),
+            Err(error) => failures.push(Failure { target: target.clone(), error }),
         }
     }
     (references, failures)
@@ -70,19 +67,9 @@ impl Plan {
         let severities = arguments.severity.iter().copied().collect();
         Self {
             format: arguments.format,
-            exposure: if arguments.show_secrets {
-                Exposure::Shown
-            } else {
-                Exposure::Redacted
-            },
-            filter: Filter {
-                severities: (!arguments.severity.is_empty()).then_some(severities),
-                scope: arguments.scope,
-            },
-            gate: Gate {
-                fail_on: arguments.fail_on.0,
-                min_confidence: arguments.min_confidence,
-            },
+            exposure: if arguments.show_secrets { Exposure::Shown } else { Exposure::Redacted },
+            filter: Filter { severities: (!arguments.severity.is_empty()).then_some(severities), scope: arguments.scope },
+            gate: Gate { fail_on: arguments.fail_on.0, min_confidence: arguments.min_confidence },
             findings_code: arguments.exit_code,
         }
     }
@@ -93,12 +80,7 @@ impl Plan {
         // All secrets have to be known before some findings are filtered out.
         let redactor = Redactor::new(&scan, self.exposure);
         self.filter.apply(&mut scan);
-        let context = Context {
-            redactor,
-            gate: self.gate,
-            width: output.width(),
-            colour: output.colour(),
-        };
+        let context = Context { redactor, gate: self.gate, width: output.width(), colour: output.colour() };
         output.write(|out| self.format.format().write(&scan, &context, out))?;
         for Failure { error, .. } in &failures {
             complain(&context.redactor.text(&error.to_string()), source_hint(error));
@@ -107,21 +89,14 @@ impl Plan {
     }
 
     fn exit_code(&self, scan: &Scan, failures: &[Failure]) -> u8 {
-        if failures.is_empty() {
-            self.gate.outcome(scan).exit_code(self.findings_code)
-        } else {
-            FATAL
-        }
+        if failures.is_empty() { self.gate.outcome(scan).exit_code(self.findings_code) } else { FATAL }
     }
 }
 
 /// Adds targets that make no sense to those that the scan could not open. They, too, are in the report, as things that were not read.
 fn add_unknown(outcome: &mut Outcome, unknown: Vec<Failure>) {
     for Failure { target, error } in &unknown {
-        outcome
-            .scan
-            .coverage
-            .skip(Reason::NotAnImage, target.clone(), None, error.to_string());
+        outcome.scan.coverage.skip(Reason::NotAnImage, target.clone(), None, error.to_string());
     }
     outcome.failures.splice(0..0, unknown);
 }
@@ -164,9 +139,7 @@ mod tests {
             secret: Secret::new(*b"hunter2-hunter2", 0),
             suppressed: None,
             image: 0,
-            place: Place::Config {
-                pointer: "/config/Env/0".to_owned(),
-            },
+            place: Place::Config { pointer: "/config/Env/0".to_owned() },
             also: Vec::new(),
             decoding: Vec::new(),
             visibility: None,
@@ -176,12 +149,7 @@ mod tests {
     }
 
     fn scan_of(findings: Vec<Finding>, gap: bool) -> Scan {
-        let mut scan = Scan {
-            rules_hash: String::new(),
-            images: Vec::new(),
-            findings,
-            coverage: Coverage::default(),
-        };
+        let mut scan = Scan { rules_hash: String::new(), images: Vec::new(), findings, coverage: Coverage::default() };
         if gap {
             scan.coverage.skip(Reason::DamagedStream, "layer 1", None, "");
         }
@@ -189,12 +157,7 @@ mod tests {
     }
 
     fn failure() -> Failure {
-        Failure {
-            target: "b.tar".to_owned(),
-            error: SourceError::NotFound {
-                path: PathBuf::from("b.tar"),
-            },
-        }
+        Failure { target: "b.tar".to_owned(), error: SourceError::NotFound { path: PathBuf::from("b.tar") } }
     }
 
     /// Runs all but the scan; gives the exit code and the report.
@@ -235,30 +198,20 @@ mod tests {
         ];
         for (flags, findings, gap, failed, code) in table {
             let failures = (0..failed).map(|_| failure()).collect();
-            assert_eq!(
-                conclude(flags, scan_of(findings, gap), failures).0,
-                code,
-                "{flags} gap {gap} failed {failed}"
-            );
+            assert_eq!(conclude(flags, scan_of(findings, gap), failures).0, code, "{flags} gap {gap} failed {failed}");
         }
     }
 
     #[test]
     fn a_target_that_makes_no_sense_is_in_the_report_of_the_others() {
         let scan = scan_of(vec![finding(Severity::High, Confidence::Likely)], false);
-        let mut outcome = Outcome {
-            scan,
-            failures: Vec::new(),
-        };
+        let mut outcome = Outcome { scan, failures: Vec::new() };
         add_unknown(&mut outcome, vec![failure()]);
         let (code, report) = conclude("--format json", outcome.scan, outcome.failures);
         assert_eq!(code, 2);
         let report: serde_json::Value = serde_json::from_str(&report).unwrap();
         assert_eq!(report["findings"].as_array().unwrap().len(), 1);
-        assert_eq!(
-            (&report["coverage"]["skipped"][0]["where"], &report["complete"]),
-            (&"b.tar".into(), &false.into())
-        );
+        assert_eq!((&report["coverage"]["skipped"][0]["where"], &report["complete"]), (&"b.tar".into(), &false.into()));
     }
 
     #[test]
@@ -273,10 +226,6 @@ mod tests {
     fn secrets_are_shown_on_request_only() {
         let scan = || scan_of(vec![finding(Severity::High, Confidence::Likely)], false);
         assert!(!conclude("--format json", scan(), vec![]).1.contains("hunter2-hunter2"));
-        assert!(
-            conclude("--format json --show-secrets", scan(), vec![])
-                .1
-                .contains("hunter2-hunter2")
-        );
+        assert!(conclude("--format json --show-secrets", scan(), vec![]).1.contains("hunter2-hunter2"));
     }
 }

@@ -39,15 +39,7 @@ mod tests {
 
     #[test]
     fn units_are_powers_of_1024() {
-        let table = [
-            ("0", 0),
-            ("4096", 4096),
-            ("512M", 512 << 20),
-            ("2g", 2 << 30),
-            ("1 GiB", 1 << 30),
-            ("3kB", 3 << 10),
-            ("1T", 1 << 40),
-        ];
+        let table = [("0", 0), ("4096", 4096), ("512M", 512 << 20), ("2g", 2 << 30), ("1 GiB", 1 << 30), ("3kB", 3 << 10), ("1T", 1 << 40)];
         for (text, bytes) in table {
             assert_eq!(text.parse(), Ok(Size(bytes)), "{text}");
         }

@@ -73,21 +73,70 @@ fn is_text(byte: u8) -> bool {
 
 fn base64_and_hex(text: &[u8], owned: Range<usize>, found: &mut dyn FnMut(View)) {
     const STRIDE: usize = 16;
+    let length = |from: usize| text[from..].iter().take_while(|&&b| is_base64(b)).count();
     let mut at = owned.start;
+    match entering(text, owned.start, |at| is_base64(text[at])) {
+        Entering::No => {}
+        Entering::Known => at += length(at),
+        // Too long to know where it begins, and so how its digits are grouped.
+        Entering::Unknown => {
+            let end = at + length(at);
+            (0..4).for_each(|shift| segments(text, (at + shift).min(end)..end, found));
+            at = end;
+        }
+    }
+    let mut floor = at;
     while at < owned.end + STRIDE && at + 8 <= text.len() {
-        if !(is_base64(text[at]) && is_base64(text[at + 3]) && is_base64(text[at + 7])) {
+        // Last byte first: of words and blanks, it is the one least likely to belong to the same word.
+        if !text[at..at + 8].iter().rev().all(|&b| is_base64(b)) {
             at += STRIDE;
             continue;
         }
-        let back = at.saturating_sub(MAX_RUN);
+        // The sample before was outside the run, so it begins within a stride.
+        let back = at.saturating_sub(STRIDE).max(floor);
         let start = at - text[back..at].iter().rev().take_while(|&&b| is_base64(b)).count();
-        let limit = (start + MAX_RUN).min(text.len());
-        let end = at + text[at..limit].iter().take_while(|&&b| is_base64(b)).count();
+        let end = at + length(at);
         if owned.contains(&start) && end - start >= MIN_BASE64 {
+            segments(text, start..end, found);
+        }
+        floor = end;
+        at = end + 1;
+        at += (STRIDE - (at - owned.start) % STRIDE) % STRIDE;
+    }
+}
+
+/// Whether a run goes on across the beginning of a part of a file.
+enum Entering {
+    /// It does not.
+    No,
+    /// It does, and the part before has seen it from its beginning.
+    Known,
+    /// It does, from further back than can be seen.
+    Unknown,
+}
+
+fn entering(text: &[u8], start: usize, in_run: impl Fn(usize) -> bool) -> Entering {
+    const FAR: usize = 8 * 1024;
+    if start == 0 || start >= text.len() || !in_run(start - 1) {
+        return Entering::No;
+    }
+    let count = (start.saturating_sub(FAR)..start).rev().take_while(|&at| in_run(at)).count();
+    if count < FAR { Entering::Known } else { Entering::Unknown }
+}
+
+/// A long run in parts that overlap by more than any secret is long.
+fn segments(text: &[u8], range: Range<usize>, found: &mut dyn FnMut(View)) {
+    const OVERLAP: usize = 4096;
+    let mut start = range.start;
+    loop {
+        let end = (start + MAX_RUN).min(range.end);
+        if end - start >= MIN_BASE64 {
             run(text, start..end, found);
         }
-        at = end.max(at) + 1;
-        at += (STRIDE - (at - owned.start) % STRIDE) % STRIDE;
+        if end == range.end {
+            return;
+        }
+        start = end - OVERLAP;
     }
 }
 
@@ -113,7 +162,11 @@ fn run(text: &[u8], range: Range<usize>, found: &mut dyn FnMut(View)) {
 
 /// Whether sixteen base64 characters stand for twelve bytes of text, or for UTF-16 text.
 fn decodes_to_text(digits: &[u8]) -> bool {
-    let decoded = from_base64(digits);
+    let mut decoded = [0u8; 12];
+    for (group, out) in digits.chunks_exact(4).zip(decoded.chunks_exact_mut(3)) {
+        let word = group.iter().fold(0u32, |word, &digit| word << 6 | u32::from(sextet(digit)));
+        out.copy_from_slice(&word.to_be_bytes()[1..]);
+    }
     decoded.iter().all(|&b| is_text(b)) || decoded.chunks_exact(2).all(|pair| is_text(pair[0]) && pair[1] == 0)
 }
 
@@ -171,6 +224,7 @@ fn named(text: &[u8], encoded: Range<usize>, decoded: Vec<u8>, step: &'static st
 fn wide(text: &[u8], owned: Range<usize>, found: &mut dyn FnMut(View)) {
     const EVEN: u64 = 0x00FF_00FF_00FF_00FF;
     let mut at = owned.start;
+    let mut floor = owned.start;
     let end = (owned.end + 8).min(text.len());
     while let Some(chunk) = text[..end].get(at..).and_then(|rest| rest.first_chunk::<8>()) {
         let word = u64::from_le_bytes(*chunk);
@@ -178,40 +232,58 @@ fn wide(text: &[u8], owned: Range<usize>, found: &mut dyn FnMut(View)) {
             at += 8;
             continue;
         }
-        let next = [2, 4].into_iter().filter_map(|unit| wide_run(text, at, unit)).find_map(|(range, decoded, unit)| {
-            let next = range.end;
-            if owned.contains(&range.start) {
-                let step = step_of(text, &range, unit);
-                found(View { bytes: decoded, name: 0, encoded: range, step });
-            }
-            Some(next)
-        });
-        at = next.map_or(at + 8, |next| next.max(at + 8));
+        let Some(run) = [2, 4].into_iter().find_map(|unit| wide_run(text, at, floor, unit)) else {
+            at += 8;
+            continue;
+        };
+        floor = run.range.end;
+        at = floor.max(at + 8);
+        let is_cell = |at: usize| is_cell(text, at, run.unit);
+        // A run that crosses the beginning of this part, if its beginning can be seen, belongs to the part before.
+        let from_before = run.range.start < owned.start + run.unit
+            && run.range.start.checked_sub(run.unit).is_some_and(is_cell)
+            && (1..4096).any(|back| run.range.start.checked_sub(back * run.unit).is_none_or(|at| !is_cell(at)));
+        if owned.contains(&run.range.start) && !from_before {
+            let step = step_of(text, &run.range, run.unit);
+            found(View { bytes: run.decoded, name: 0, encoded: run.range, step });
+        }
     }
 }
 
-/// The longest run round `at` in which every `unit`-th byte is a character and the others are zero.
-fn wide_run(text: &[u8], at: usize, unit: usize) -> Option<(Range<usize>, Vec<u8>, usize)> {
+struct WideRun {
+    range: Range<usize>,
+    decoded: Vec<u8>,
+    unit: usize,
+}
+
+/// Whether a character and its zeros stand at `at`.
+fn is_cell(text: &[u8], at: usize, unit: usize) -> bool {
+    text.get(at..at + unit).is_some_and(|cell| (is_text(cell[0]) || cell[0] >= 0xA0) && cell[1..].iter().all(|&b| b == 0))
+}
+
+/// The longest run round `at`, not before `floor`, in which every `unit`-th byte is a character and the others are zero.
+fn wide_run(text: &[u8], at: usize, floor: usize, unit: usize) -> Option<WideRun> {
     let phase = (at..(at + unit).min(text.len())).find(|&i| text[i] != 0)?;
-    let is_unit = |i: usize| text.get(i..i + unit).is_some_and(|cell| (is_text(cell[0]) || cell[0] >= 0xA0) && cell[1..].iter().all(|&b| b == 0));
     // The last character of big-endian text has no zeros after it.
     let is_last = |i: usize| text.get(i).is_some_and(|&b| is_text(b));
     let mut start = phase;
-    while let Some(before) = start.checked_sub(unit).filter(|&before| phase - before < MAX_RUN && is_unit(before)) {
+    while let Some(before) = start.checked_sub(unit).filter(|&before| before >= floor && is_cell(text, before, unit)) {
         start = before;
     }
     let mut end = phase;
-    while end - start < MAX_RUN && is_unit(end) {
+    while end - start < MAX_RUN && is_cell(text, end, unit) {
         end += unit;
     }
     let mut decoded: Vec<u8> = Vec::with_capacity((end - start) / unit + 1);
-    let push = |byte: u8, decoded: &mut Vec<u8>| if byte < 0x80 { decoded.push(byte) } else { decoded.extend([0xC0 | byte >> 6, 0x80 | byte & 0x3F]) };
+    let push = |byte: u8, decoded: &mut Vec<u8>| {
+        if byte < 0x80 { decoded.push(byte) } else { decoded.extend([0xC0 | byte >> 6, 0x80 | byte & 0x3F]) }
+    };
     (start..end).step_by(unit).for_each(|i| push(text[i], &mut decoded));
     if is_last(end) {
         push(text[end], &mut decoded);
         end += 1;
     }
-    (decoded.len() >= MIN_WIDE).then_some((start..end, decoded, unit))
+    (decoded.len() >= MIN_WIDE).then_some(WideRun { range: start..end, decoded, unit })
 }
 
 fn step_of(text: &[u8], range: &Range<usize>, unit: usize) -> &'static str {
@@ -230,13 +302,19 @@ fn escapes(text: &[u8], owned: Range<usize>, found: &mut dyn FnMut(View)) {
     let mut at = owned.start;
     while let Some(offset) = text.get(at..owned.end).and_then(|rest| memchr::memchr3(b'%', b'&', b'\\', rest)) {
         let place = at + offset;
+        at = place + 1;
         let view = match text[place] {
-            b'%' if percent(text, place).is_some() => percent_view(text, place, owned.start),
+            b'%' if percent(text, place).is_some() => {
+                let word = word_at(text, place);
+                at = word.end.max(at);
+                // A word that crosses the beginning of this part belongs to the part that has its first escape.
+                let is_first = !text[word.start..place].windows(3).any(|three| percent(three, 0).is_some());
+                is_first.then(|| percent_view(text, word)).flatten()
+            }
             b'&' if text.get(place + 1) == Some(&b'#') => numeric_view(text, place, entity, "html-entities"),
             b'\\' if matches!(text.get(place + 1), Some(b'u' | b'x')) => numeric_view(text, place, backslash, "escapes"),
             _ => None,
         };
-        at = place + 1;
         if let Some(view) = view {
             at = view.encoded.end.max(at);
             found(view);
@@ -251,31 +329,26 @@ fn percent(text: &[u8], at: usize) -> Option<u8> {
     }
 }
 
-/// The word round a percent escape, decoded, if it has at least two of them and becomes text.
-fn percent_view(text: &[u8], at: usize, first: usize) -> Option<View> {
+/// The word round a percent escape.
+fn word_at(text: &[u8], at: usize) -> Range<usize> {
     const MAX_WORD: usize = 2048;
     let in_word = |b: u8| b.is_ascii_graphic() && !matches!(b, b'"' | b'\'' | b'<' | b'>' | b'`');
-    // Not further back than this part of the file: the part before has seen the earlier escapes.
-    let back = at.saturating_sub(MAX_WORD).max(first.saturating_sub(MAX_WORD));
-    let start = at - text[back..at].iter().rev().take_while(|&&b| in_word(b)).count();
-    let limit = (at + MAX_WORD).min(text.len());
-    let end = at + text[at..limit].iter().take_while(|&&b| in_word(b)).count();
-    let mut bytes = Vec::with_capacity(end - start);
-    let (mut count, mut i) = (0, start);
-    while i < end {
-        match percent(&text[..end], i) {
-            Some(byte) => {
-                bytes.push(byte);
-                count += 1;
-                i += 3;
-            }
-            None => {
-                bytes.push(text[i]);
-                i += 1;
-            }
-        }
+    let start = at - text[at.saturating_sub(MAX_WORD)..at].iter().rev().take_while(|&&b| in_word(b)).count();
+    let end = at + text[at..(at + MAX_WORD).min(text.len())].iter().take_while(|&&b| in_word(b)).count();
+    start..end
+}
+
+/// A word decoded, if it has at least two percent escapes and becomes text.
+fn percent_view(text: &[u8], word: Range<usize>) -> Option<View> {
+    let mut bytes = Vec::with_capacity(word.len());
+    let (mut count, mut at) = (0, word.start);
+    while at < word.end {
+        let escape = percent(&text[..word.end], at);
+        count += usize::from(escape.is_some());
+        bytes.push(escape.unwrap_or(text[at]));
+        at += if escape.is_some() { 3 } else { 1 };
     }
-    (count >= 2 && mostly_text(&bytes)).then_some(View { bytes, name: 0, encoded: start..end, step: "percent" })
+    (count >= 2 && mostly_text(&bytes)).then_some(View { bytes, name: 0, encoded: word, step: "percent" })
 }
 
 /// A row of numeric escapes, with what `read` makes of each: the character and the bytes it takes.
@@ -365,7 +438,8 @@ mod tests {
     #[test]
     fn paths_identifiers_and_digests_are_left_alone() {
         let digest = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
-        let text = format!("/usr/lib/python3/dist-packages/something getElementsByTagNameAndClass {digest} sha512-{}", "Zm9v/+Zm9v9".repeat(8));
+        let text =
+            format!("/usr/lib/python3/dist-packages/something getElementsByTagNameAndClass {digest} sha512-{}", "Zm9v/+Zm9v9".repeat(8));
         assert_eq!(decoded(text.as_bytes()), []);
     }
 
@@ -373,7 +447,9 @@ mod tests {
     fn a_run_belongs_to_the_part_that_owns_its_first_byte() {
         let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, PLAIN);
         let text = [b"0123456789 ".to_vec(), encoded.into_bytes(), b" tail of it".to_vec(), wide_text(PLAIN, 2, false)].concat();
-        let collect = |owned: Range<usize>, out: &mut Vec<(usize, &'static str)>| views(&text, owned, &mut |view| out.push((view.encoded.start, view.step)));
+        let collect = |owned: Range<usize>, out: &mut Vec<(usize, &'static str)>| {
+            views(&text, owned, &mut |view| out.push((view.encoded.start, view.step)))
+        };
         let mut whole = Vec::new();
         collect(0..text.len(), &mut whole);
         assert_eq!(whole.len(), 2);

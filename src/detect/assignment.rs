@@ -127,7 +127,10 @@ fn operator(text: &[u8], at: usize, quoted_name: bool) -> Option<(Operator, usiz
 fn typed(text: &[u8], at: usize) -> Option<usize> {
     let start = blanks(text, at);
     let end = (start + 40).min(text.len());
-    let type_length = text[start..end].iter().take_while(|&&b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'[' | b']' | b'<' | b'>' | b'?' | b'&' | b'|')).count();
+    let type_length = text[start..end]
+        .iter()
+        .take_while(|&&b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'[' | b']' | b'<' | b'>' | b'?' | b'&' | b'|'))
+        .count();
     let equals = blanks(text, start + type_length);
     let is_type = type_length > 0 && text.get(equals) == Some(&b'=') && text.get(equals + 1) != Some(&b'=') && equals > start + type_length;
     is_type.then_some(equals + 1)
@@ -146,7 +149,8 @@ fn value(text: &[u8], at: usize, operator: Operator) -> Option<(Range<usize>, Qu
         return (text.get(at + length) == Some(&b'<') && length > 0).then_some((at..end, Quoting::Element));
     }
     // String prefixes: r"", b"", u"", f"", @"".
-    let prefix = text[at..limit].iter().take(2).take_while(|&&b| matches!(b, b'r' | b'b' | b'u' | b'f' | b'R' | b'B' | b'U' | b'@' | b'L')).count();
+    let prefix =
+        text[at..limit].iter().take(2).take_while(|&&b| matches!(b, b'r' | b'b' | b'u' | b'f' | b'R' | b'B' | b'U' | b'@' | b'L')).count();
     if prefix > 0 && matches!(text.get(at + prefix), Some(b'"' | b'\'')) {
         at += prefix;
     }
@@ -185,7 +189,10 @@ fn quoted(text: &[u8], open: usize, quote: u8, escapes: usize, limit: usize) -> 
 
 /// A value that ends at a blank, a quote or a bracket.
 fn bare(text: &[u8], start: usize, limit: usize) -> Option<(Range<usize>, Quoting)> {
-    let stops = |b: u8| !(0x21..0x7f).contains(&b) || matches!(b, b'"' | b'\'' | b'`' | b'<' | b'>' | b'(' | b')' | b'{' | b'}' | b'[' | b']' | b'|' | b';' | b',' | b'\\');
+    let stops = |b: u8| {
+        !(0x21..0x7f).contains(&b)
+            || matches!(b, b'"' | b'\'' | b'`' | b'<' | b'>' | b'(' | b')' | b'{' | b'}' | b'[' | b']' | b'|' | b';' | b',' | b'\\')
+    };
     let mut length = text[start..limit].iter().take_while(|&&b| !stops(b)).count();
     let next = text.get(start + length).copied();
     // A call, an index, a template or an expansion is not a literal; neither is a value longer than we look.
@@ -237,7 +244,16 @@ mod tests {
 
     #[test]
     fn words_calls_and_expansions_are_not_values() {
-        for text in ["the password is here", "password = get(1)", "password = ${X}", "password", "password\n= x1", "password::new", "<password>", "password = \"unclosed"] {
+        for text in [
+            "the password is here",
+            "password = get(1)",
+            "password = ${X}",
+            "password",
+            "password\n= x1",
+            "password::new",
+            "<password>",
+            "password = \"unclosed",
+        ] {
             assert_eq!(read(text), None, "{text}");
         }
     }

@@ -5,9 +5,10 @@ use std::ops::Range;
 
 use super::checksum::{self, Verdict};
 use super::matching::Score;
-use super::placeholder::{Placeholder, placeholder};
+use super::placeholder::{Placeholder, is_wordlike, placeholder, randomness};
 use super::structure::{self, Facts, Parsed, StructureKind};
 use super::{Candidate, Chunk, entropy};
+use crate::content::kind::Kind;
 use crate::finding::{Confidence, Secret, Suppression};
 use crate::oci::Digest;
 use crate::rule::{Decode, Matcher, Mismatch, Rule};
@@ -24,6 +25,8 @@ pub(super) struct Match<'a> {
     pub(super) decoding: &'a [&'static str],
     /// What the generic scorer says, for rules that ask it.
     pub(super) score: Score,
+    /// What the path says of the text.
+    pub(super) kind: Kind,
 }
 
 /// Looks up the span of a named group of the match.
@@ -57,15 +60,29 @@ pub(super) fn judge(matched: &Match<'_>, groups: &Groups<'_>) -> Option<Candidat
             return None;
         }
     }
-    let mut verdict = Verdicts { confidence: matched.score.unwrap_or(rule.confidence), suppressed: dummy(matched, &secret, groups)?, facts: Facts::default() };
+    let mut verdict = Verdicts {
+        confidence: matched.score.unwrap_or(rule.confidence),
+        suppressed: dummy(matched, &secret, groups)?,
+        facts: Facts::default(),
+    };
     if let Some(kind) = rule.structure {
         verdict.structure(structure::parse(kind, &secret))?;
     }
     verdict.checksum(matched, raw, groups);
+    verdict.doubt(matched, &secret, groups);
     if rule.allow.iter().any(|allow| allow.get().is_some_and(|allow| allow.is_match(&secret))) {
-        verdict.suppressed = Some(Suppression { reason: "well-known", detail: "a value that the provider's documentation or tools publish".to_owned() });
+        verdict.suppressed =
+            Some(Suppression { reason: "well-known", detail: "a value that the provider's documentation or tools publish".to_owned() });
     }
-    Some(verdict.candidate(matched.number, rule, matched.span.clone(), Secret::new(secret, matched.marker), decoding))
+    let secret = Secret::new(without_marks(rule, secret), matched.marker);
+    Some(verdict.candidate(matched.number, rule, matched.span.clone(), secret, decoding))
+}
+
+/// A block's text without its opening and closing marks, which say what it is and are no secret.
+fn without_marks(rule: &Rule, secret: Vec<u8>) -> Vec<u8> {
+    let Matcher::Block(block) = &rule.matcher else { return secret };
+    let inner = secret.get(block.begin.len()..secret.len().saturating_sub(block.end.len())).map(<[u8]>::trim_ascii);
+    inner.filter(|inner| !inner.is_empty()).map(<[u8]>::to_vec).unwrap_or(secret)
 }
 
 /// A file that is itself the secret. What is reported of it is the digest of its bytes.
@@ -118,6 +135,19 @@ impl Verdicts {
         }
     }
 
+    /// What no proof supports and reads like a word is a guess; so is what context alone gives away in a file of examples.
+    fn doubt(&mut self, matched: &Match<'_>, secret: &[u8], groups: &Groups<'_>) {
+        if self.confidence != Confidence::Likely || matched.score.is_some() || matches!(matched.rule.matcher, Matcher::Block(_)) {
+            return;
+        }
+        let body = body(matched, secret, groups);
+        let is_broad = matched.rule.is_broad();
+        let reads_like_words = is_wordlike(body) || (is_broad && (body.len() < 6 || randomness(body) < 0.35));
+        if reads_like_words || (is_broad && matched.kind == Kind::Sample) {
+            self.confidence = Confidence::Possible;
+        }
+    }
+
     fn candidate(self, rule_number: u32, rule: &Rule, span: Range<usize>, secret: Secret, decoding: Vec<&'static str>) -> Candidate {
         Candidate {
             rule: rule_number,
@@ -133,15 +163,21 @@ impl Verdicts {
     }
 }
 
-/// Whether the secret stands for one. `None`: it names where the secret is, so there is none here; `Some(None)`: it is no placeholder.
-fn dummy(matched: &Match<'_>, secret: &[u8], groups: &Groups<'_>) -> Option<Option<Suppression>> {
-    if matches!(matched.rule.matcher, Matcher::Block(_)) {
-        return Some(None);
-    }
-    let body = match groups("body") {
+/// The part of the secret that is not the same for all of its kind.
+fn body<'m>(matched: &Match<'m>, secret: &'m [u8], groups: &Groups<'_>) -> &'m [u8] {
+    match groups("body") {
         Some(range) if matched.rule.decode.is_none() => &matched.text[range],
         _ => secret.get(matched.marker..).unwrap_or(secret),
-    };
+    }
+}
+
+/// Whether the secret stands for one. `None`: it names where the secret is, so there is none here; `Some(None)`: it is no placeholder.
+fn dummy(matched: &Match<'_>, secret: &[u8], groups: &Groups<'_>) -> Option<Option<Suppression>> {
+    // A block speaks through its structure, and two or three bytes are what the rule asked for to the letter.
+    if matches!(matched.rule.matcher, Matcher::Block(_)) || secret.len() < 4 {
+        return Some(None);
+    }
+    let body = body(matched, secret, groups);
     let detail = |word: &str| format!("it stands for a secret: {word}");
     match placeholder(body) {
         None => Some(None),
@@ -166,7 +202,11 @@ fn from_percent(raw: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(raw.len());
     let mut rest = raw;
     while let Some((&byte, tail)) = rest.split_first() {
-        let hex = tail.get(..2).filter(|_| byte == b'%').and_then(|hex| std::str::from_utf8(hex).ok()).and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        let hex = tail
+            .get(..2)
+            .filter(|_| byte == b'%')
+            .and_then(|hex| std::str::from_utf8(hex).ok())
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
         match hex {
             Some(decoded) => {
                 out.push(decoded);

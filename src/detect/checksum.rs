@@ -79,10 +79,7 @@ impl ChecksumKind {
 
     /// Whether the sum stands in a group of the rule's expression (`equals`), rather than at a place that the text itself gives.
     pub fn needs_groups(self) -> bool {
-        matches!(
-            self,
-            ChecksumKind::Crc32Base62 | ChecksumKind::ZuploCrc32 | ChecksumKind::CloudflareCrc32 | ChecksumKind::ConfluentCrc32
-        )
+        matches!(self, ChecksumKind::Crc32Base62 | ChecksumKind::ZuploCrc32 | ChecksumKind::CloudflareCrc32 | ChecksumKind::ConfluentCrc32)
     }
 }
 
@@ -180,9 +177,7 @@ const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 const BECH32: &[u8; 32] = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l";
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-        .with_decode_allow_trailing_bits(true),
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent).with_decode_allow_trailing_bits(true),
 );
 
 /// The lowest `width` digits of a number in the base of the alphabet, most significant first, filled with the alphabet's zero.
@@ -233,9 +228,7 @@ fn gitlab_routable(secret: &[u8]) -> Option<Check> {
 /// where both are possible; failing that, the prefix is the usual one: `glXX-`, and perhaps a partition `t1_`.
 fn payload_length(secret: &[u8], end: usize, claim: &[u8]) -> Option<u32> {
     let prefix_ends_at = |start: usize| start > 0 && matches!(secret.get(start - 1), Some(b'-' | b'_'));
-    let claimed = std::str::from_utf8(claim.get(..2)?)
-        .ok()
-        .and_then(|text| usize::from_str_radix(text, 36).ok());
+    let claimed = std::str::from_utf8(claim.get(..2)?).ok().and_then(|text| usize::from_str_radix(text, 36).ok());
     if let Some(length) = claimed
         && end.checked_sub(length).is_some_and(prefix_ends_at)
     {
@@ -254,17 +247,12 @@ fn payload_length(secret: &[u8], end: usize, claim: &[u8]) -> Option<u32> {
 fn atlassian(secret: &[u8]) -> Option<Check> {
     let at = secret.len().checked_sub(8)?..secret.len();
     let body = &secret[..at.start];
-    let escaped = [b"\\=".as_slice(), b"%3D", b"%3d"]
-        .into_iter()
-        .find_map(|escape| body.strip_suffix(escape));
+    let escaped = [b"\\=".as_slice(), b"%3D", b"%3d"].into_iter().find_map(|escape| body.strip_suffix(escape));
     let crc = match escaped {
         Some(text) => crc32(&[text, b"="].concat()),
         None => crc32(body),
     };
-    Some(Check {
-        at,
-        right: format!("{crc:08X}").into_bytes(),
-    })
+    Some(Check { at, right: format!("{crc:08X}").into_bytes() })
 }
 
 /// `glsa_`, 32 characters, `_`, and the CRC of all before that `_`.
@@ -273,10 +261,7 @@ fn grafana(secret: &[u8]) -> Option<Check> {
         return None;
     }
     let crc = crc32(secret.get(..37)?).swap_bytes();
-    Some(Check {
-        at: 38..46,
-        right: format!("{crc:08x}").into_bytes(),
-    })
+    Some(Check { at: 38..46, right: format!("{crc:08x}").into_bytes() })
 }
 
 /// The 16 characters after `AKIA` or `ASIA` are base32; a text with other digits was made up. The right alphabet proves nothing.
@@ -315,10 +300,7 @@ fn azure_sealed(secret: &[u8]) -> Option<Check> {
     bytes.extend(sum.to_le_bytes());
     let mut right = BASE64.encode(bytes).into_bytes();
     right.truncate(secret.len());
-    Some(Check {
-        at: 0..secret.len(),
-        right,
-    })
+    Some(Check { at: 0..secret.len(), right })
 }
 
 /// The last three characters are the first three base66 digits of the hash of all before. Only the `8Q~` generation has them.
@@ -335,12 +317,7 @@ fn entra(secret: &[u8]) -> Option<Check> {
 /// The value of each character after the last `1`, and where that is. All of one case.
 fn bech32_data(secret: &[u8]) -> Option<(usize, Vec<u8>)> {
     let start = secret.iter().rposition(|byte| *byte == b'1')? + 1;
-    let value = |byte: &u8| {
-        BECH32
-            .iter()
-            .position(|known| *known == byte.to_ascii_lowercase())
-            .map(|value| value as u8)
-    };
+    let value = |byte: &u8| BECH32.iter().position(|known| *known == byte.to_ascii_lowercase()).map(|value| value as u8);
     let data: Option<Vec<u8>> = secret[start..].iter().map(value).collect();
     data.filter(|data| data.len() > 6).map(|data| (start, data))
 }
@@ -351,23 +328,12 @@ fn bech32(secret: &[u8]) -> Option<Check> {
     let payload = data.len() - 6;
     let prefix: Vec<u8> = secret[..start - 1].iter().map(u8::to_ascii_lowercase).collect();
     data[payload..].fill(0);
-    let expanded = prefix
-        .iter()
-        .map(|byte| byte >> 5)
-        .chain([0])
-        .chain(prefix.iter().map(|byte| byte & 31))
-        .chain(data);
+    let expanded = prefix.iter().map(|byte| byte >> 5).chain([0]).chain(prefix.iter().map(|byte| byte & 31)).chain(data);
     let sum = bech32_polymod(expanded) ^ 1;
     let upper = secret.iter().any(u8::is_ascii_uppercase);
     let digit = |place: u32| BECH32[(sum >> (5 * (5 - place)) & 31) as usize];
-    let right = (0..6)
-        .map(digit)
-        .map(|byte| if upper { byte.to_ascii_uppercase() } else { byte })
-        .collect();
-    Some(Check {
-        at: start + payload..secret.len(),
-        right,
-    })
+    let right = (0..6).map(digit).map(|byte| if upper { byte.to_ascii_uppercase() } else { byte }).collect();
+    Some(Check { at: start + payload..secret.len(), right })
 }
 
 fn bech32_polymod(values: impl Iterator<Item = u8>) -> u32 {
@@ -375,10 +341,7 @@ fn bech32_polymod(values: impl Iterator<Item = u8>) -> u32 {
     values.fold(1, |sum: u32, value| {
         let top = sum >> 25;
         let next = (sum & 0x01ff_ffff) << 5 ^ u32::from(value);
-        GENERATOR
-            .iter()
-            .enumerate()
-            .fold(next, |next, (bit, term)| if top >> bit & 1 == 1 { next ^ term } else { next })
+        GENERATOR.iter().enumerate().fold(next, |next, (bit, term)| if top >> bit & 1 == 1 { next ^ term } else { next })
     })
 }
 
@@ -431,16 +394,10 @@ fn marvin(bytes: &[u8], seed: u64) -> (u32, u32) {
     let mut state = (seed as u32, (seed >> 32) as u32);
     let mut words = bytes.chunks_exact(4);
     for word in words.by_ref() {
-        state.0 = state
-            .0
-            .wrapping_add(word.iter().rev().fold(0, |value, byte| value << 8 | u32::from(*byte)));
+        state.0 = state.0.wrapping_add(word.iter().rev().fold(0, |value, byte| value << 8 | u32::from(*byte)));
         state = mix(state);
     }
-    let tail = words
-        .remainder()
-        .iter()
-        .rev()
-        .fold(0x80, |value: u32, byte| value << 8 | u32::from(*byte));
+    let tail = words.remainder().iter().rev().fold(0x80, |value: u32, byte| value << 8 | u32::from(*byte));
     state.0 = state.0.wrapping_add(tail);
     mix(mix(state))
 }

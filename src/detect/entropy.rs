@@ -7,16 +7,8 @@ pub fn shannon(bytes: &[u8]) -> f64 {
         counts[usize::from(*byte)] += 1;
     }
     let total = bytes.len() as f64;
-    let repeated: f64 = counts
-        .iter()
-        .filter(|count| **count > 1)
-        .map(|count| f64::from(*count) * f64::from(*count).log2())
-        .sum();
-    if bytes.is_empty() {
-        0.0
-    } else {
-        (total.log2() - repeated / total).max(0.0)
-    }
+    let repeated: f64 = counts.iter().filter(|count| **count > 1).map(|count| f64::from(*count) * f64::from(*count).log2()).sum();
+    if bytes.is_empty() { 0.0 } else { (total.log2() - repeated / total).max(0.0) }
 }
 
 #[cfg(test)]
@@ -25,20 +17,10 @@ mod tests {
 
     #[test]
     fn known_values() {
-        for (text, bits) in [
-            ("", 0.0),
-            ("a", 0.0),
-            ("aaaaaaaa", 0.0),
-            ("abababab", 1.0),
-            ("abcd", 2.0),
-            ("0123456789abcdef", 4.0),
-            ("aab", 0.918_296),
-        ] {
-            assert!(
-                (shannon(text.as_bytes()) - bits).abs() < 1e-5,
-                "{text}: {}",
-                shannon(text.as_bytes())
-            );
+        for (text, bits) in
+            [("", 0.0), ("a", 0.0), ("aaaaaaaa", 0.0), ("abababab", 1.0), ("abcd", 2.0), ("0123456789abcdef", 4.0), ("aab", 0.918_296)]
+        {
+            assert!((shannon(text.as_bytes()) - bits).abs() < 1e-5, "{text}: {}", shannon(text.as_bytes()));
         }
         let all: Vec<u8> = (0..=255).collect();
         assert!((shannon(&all) - 8.0).abs() < 1e-9);

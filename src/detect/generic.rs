@@ -17,7 +17,11 @@ pub(super) fn score(text: &[u8], found: &Found, kind: Kind, is_decoded: bool) ->
     if found.quoting == Quoting::Bare && (is_code || found.operator == Operator::Comparison) {
         return None;
     }
-    if matches!(kind, Kind::Locale | Kind::Checksums) || is_reference(value) || is_self_naming(name, value) || placeholder::is_wordlike(value) {
+    if matches!(kind, Kind::Locale | Kind::Checksums)
+        || is_reference(value)
+        || is_self_naming(name, value)
+        || placeholder::is_wordlike(value)
+    {
         return None;
     }
     let randomness = placeholder::randomness(value);
@@ -25,7 +29,7 @@ pub(super) fn score(text: &[u8], found: &Found, kind: Kind, is_decoded: bool) ->
     let context = match kind {
         Kind::Config => 2,
         Kind::Code | Kind::Unknown => 1,
-        Kind::Prose | Kind::Locale | Kind::Checksums => 0,
+        Kind::Prose | Kind::Sample | Kind::Locale | Kind::Checksums => 0,
     };
     let floor = match (context, strong) {
         (2, true) => 0.45,
@@ -34,25 +38,156 @@ pub(super) fn score(text: &[u8], found: &Found, kind: Kind, is_decoded: bool) ->
         (1, false) => 0.75,
         _ => 2.0,
     } + if is_decoded { 0.1 } else { 0.0 };
-    if randomness >= floor && value.len() >= 10 && mixes(value) {
+    if randomness >= floor && value.len() >= 10 && mixes(value) && !is_uuid(value) {
         return Some(Confidence::Likely);
     }
-    (randomness >= 0.3 && context > 0 && value.len() >= 6).then_some(Confidence::Possible)
+    (randomness >= 0.3 && !matches!(kind, Kind::Prose) && value.len() >= 6).then_some(Confidence::Possible)
 }
 
 /// Names whose last word says that the value is itself the secret: not `password_file`, `token_url`, `secret_name`, `passwordField`.
 fn is_secret_name(name: &[u8]) -> bool {
     let words = words(name);
     const ABOUT: &[&str] = &[
-        "file", "path", "dir", "url", "uri", "name", "names", "id", "ids", "field", "label", "title", "hint", "help", "error", "message", "msg", "type", "length", "len", "size",
-        "min", "max", "count", "policy", "policies", "prompt", "placeholder", "input", "format", "expired", "expires", "expiry", "ttl", "age", "algorithm", "algo", "alg",
-        "encoding", "store", "manager", "provider", "service", "class", "regex", "pattern", "endpoint", "header", "prefix", "suffix", "column", "table", "version", "ref", "arn",
-        "keyword", "keywords", "callback", "env", "var", "command", "cmd", "text", "desc", "description", "required", "enabled", "disabled", "hash", "hashes", "checksum",
-        "digest", "public", "usage", "limit", "mode", "method", "kind", "index", "offset", "pos", "position", "begin", "end", "start", "stop", "state", "status", "kwargs", "args",
-        "is", "has", "no", "use", "tokenizer", "tokens", "tokenize", "tokenization", "bytes", "cost", "rounds", "strength",
+        "file",
+        "path",
+        "dir",
+        "url",
+        "uri",
+        "name",
+        "names",
+        "id",
+        "ids",
+        "field",
+        "label",
+        "title",
+        "hint",
+        "help",
+        "error",
+        "message",
+        "msg",
+        "type",
+        "length",
+        "len",
+        "size",
+        "min",
+        "max",
+        "count",
+        "policy",
+        "policies",
+        "prompt",
+        "placeholder",
+        "input",
+        "format",
+        "expired",
+        "expires",
+        "expiry",
+        "ttl",
+        "age",
+        "algorithm",
+        "algo",
+        "alg",
+        "encoding",
+        "store",
+        "manager",
+        "provider",
+        "service",
+        "class",
+        "regex",
+        "pattern",
+        "endpoint",
+        "header",
+        "prefix",
+        "suffix",
+        "column",
+        "table",
+        "version",
+        "ref",
+        "arn",
+        "keyword",
+        "keywords",
+        "callback",
+        "env",
+        "var",
+        "command",
+        "cmd",
+        "text",
+        "desc",
+        "description",
+        "required",
+        "enabled",
+        "disabled",
+        "hash",
+        "hashes",
+        "checksum",
+        "digest",
+        "public",
+        "usage",
+        "limit",
+        "mode",
+        "method",
+        "kind",
+        "index",
+        "offset",
+        "pos",
+        "position",
+        "begin",
+        "end",
+        "start",
+        "stop",
+        "state",
+        "status",
+        "kwargs",
+        "args",
+        "is",
+        "has",
+        "no",
+        "use",
+        "tokenizer",
+        "tokens",
+        "tokenize",
+        "tokenization",
+        "bytes",
+        "cost",
+        "rounds",
+        "strength",
     ];
+    // Tokens that mark a place in a list or make a request unique open nothing.
+    const MARKS: &[&str] = &[
+        "next",
+        "page",
+        "paging",
+        "pagination",
+        "continuation",
+        "continue",
+        "client",
+        "request",
+        "sync",
+        "lock",
+        "change",
+        "resume",
+        "idempotency",
+        "idempotent",
+        "cancellation",
+        "cancel",
+        "marker",
+        "cursor",
+        "previous",
+        "prev",
+        "starting",
+        "update",
+        "dedup",
+        "creation",
+        "creator",
+        "caller",
+    ];
+    let is_mark = words.iter().any(|word| word == "token") && words.iter().any(|word| MARKS.contains(&word.as_str()));
+    if is_mark {
+        return false;
+    }
     match words.last() {
-        Some(last) => !ABOUT.contains(&last.as_str()) && !matches!(words.first().map(String::as_str), Some("is" | "has" | "no" | "use" | "public")),
+        Some(last) => {
+            !ABOUT.contains(&last.as_str()) && !matches!(words.first().map(String::as_str), Some("is" | "has" | "no" | "use" | "public"))
+        }
         None => false,
     }
 }
@@ -60,9 +195,24 @@ fn is_secret_name(name: &[u8]) -> bool {
 /// Names that hardly ever stand before anything but a secret.
 fn is_strong_name(name: &[u8]) -> bool {
     let name = String::from_utf8_lossy(name).to_ascii_lowercase();
-    ["passw", "pwd", "secret", "_pass", "passphrase", "api_key", "apikey", "api-key", "access_key", "accesskey", "private_key", "credential", "auth_token", "access_token"]
-        .iter()
-        .any(|word| name.contains(word))
+    [
+        "passw",
+        "pwd",
+        "secret",
+        "_pass",
+        "passphrase",
+        "api_key",
+        "apikey",
+        "api-key",
+        "access_key",
+        "accesskey",
+        "private_key",
+        "credential",
+        "auth_token",
+        "access_token",
+    ]
+    .iter()
+    .any(|word| name.contains(word))
         || name == "pass"
         || name.ends_with("token")
 }
@@ -89,27 +239,60 @@ fn words(name: &[u8]) -> Vec<String> {
 
 /// Printable ASCII without blanks (a passphrase of words is a guess too far), not a path and not a URL.
 fn is_plain(value: &[u8]) -> bool {
-    value.len() >= 6 && value.iter().all(u8::is_ascii_graphic) && !value.starts_with(b"/") && !value.starts_with(b"./") && !value.starts_with(b"~/") && memchr::memmem::find(value, b"://").is_none()
+    value.len() >= 6
+        && value.iter().all(u8::is_ascii_graphic)
+        && !value.starts_with(b"/")
+        && !value.starts_with(b"./")
+        && !value.starts_with(b"~/")
+        && memchr::memmem::find(value, b"://").is_none()
 }
 
 /// Text that stands for a value kept elsewhere, or computed.
 fn is_reference(value: &[u8]) -> bool {
+    if value.ends_with(b"...") || value.ends_with(b"..") || value.ends_with(b"\xe2\x80\xa6") {
+        return true;
+    }
     let has = |needle: &[u8]| memchr::memmem::find(value, needle).is_some();
-    value.starts_with(b"$") || value.starts_with(b"%") || value.starts_with(b"@") || value.starts_with(b"&") || value.starts_with(b"*") || has(b"${") || has(b"{{") || has(b"#{")
-        || has(b"$(") || has(b"%s") || has(b"(?") || has(b"\\d") || has(b"[^") || has(b"<%") || has(b"()") || has(b"::") || has(b"->") || value.ends_with(b":") || value.ends_with(b"(")
+    value.starts_with(b"$")
+        || value.starts_with(b"%")
+        || value.starts_with(b"@")
+        || value.starts_with(b"&")
+        || value.starts_with(b"*")
+        || has(b"${")
+        || has(b"{{")
+        || has(b"#{")
+        || has(b"$(")
+        || has(b"%s")
+        || has(b"(?")
+        || has(b"\\d")
+        || has(b"[^")
+        || has(b"<%")
+        || has(b"()")
+        || has(b"::")
+        || has(b"->")
+        || value.ends_with(b":")
+        || value.ends_with(b"(")
 }
 
 /// `password = "password1"`: the value repeats its name.
 fn is_self_naming(name: &[u8], value: &[u8]) -> bool {
     let (name, value) = (String::from_utf8_lossy(name).to_ascii_lowercase(), String::from_utf8_lossy(value).to_ascii_lowercase());
     let letters: String = value.chars().filter(char::is_ascii_alphabetic).collect();
-    letters.is_empty() || name.contains(&letters) || (letters.len() >= 5 && ["password", "secret", "token", "apikey", "credential"].iter().any(|word| letters.contains(word)))
+    letters.is_empty()
+        || name.contains(&letters)
+        || (letters.len() >= 5 && ["password", "secret", "token", "apikey", "credential"].iter().any(|word| letters.contains(word)))
 }
 
 /// At least two of lower case, upper case, digits and punctuation; plain hex needs both digits and letters.
 fn mixes(value: &[u8]) -> bool {
     let classes = [u8::is_ascii_lowercase, u8::is_ascii_uppercase, u8::is_ascii_digit, u8::is_ascii_punctuation];
     classes.iter().filter(|is| value.iter().any(|b| is(b))).count() >= 2 && value.iter().any(u8::is_ascii_digit)
+}
+
+/// An identifier in five groups of hex digits: some services issue secrets of this form, most use it for names.
+fn is_uuid(value: &[u8]) -> bool {
+    value.len() == 36
+        && value.iter().enumerate().all(|(at, b)| if matches!(at, 8 | 13 | 18 | 23) { *b == b'-' } else { b.is_ascii_hexdigit() })
 }
 
 /// Whether the bytes round the assignment are a program's rather than a text's.
@@ -136,7 +319,13 @@ mod tests {
         let random = crate::rule::generate::Random::new(5).text(b"abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789", 20);
         assert_eq!(judge(&format!("DB_PASSWORD={random}"), Kind::Config), Some(Confidence::Likely));
         assert_eq!(judge(&format!("password = \"{random}\""), Kind::Code), Some(Confidence::Likely));
-        for text in ["password=username_field", "token: application/json", "secret = some-setting-name", "password=${DB_PASSWORD}", "password_file=x8Jk2mQ9vLp3"] {
+        for text in [
+            "password=username_field",
+            "token: application/json",
+            "secret = some-setting-name",
+            "password=${DB_PASSWORD}",
+            "password_file=x8Jk2mQ9vLp3",
+        ] {
             assert_eq!(judge(text, Kind::Config), None, "{text}");
         }
     }

@@ -58,21 +58,39 @@ fn marker(search: &mut Search<'_>, number: u32, rule: &Rule, marker: &Marker, ch
 
 /// Turns an expression's match into a candidate.
 #[allow(clippy::too_many_arguments, reason = "a private helper; grouping these would name nothing")]
-fn accept(search: &mut Search<'_>, number: u32, rule: &Rule, text: &[u8], base: usize, found: &Captures<'_>, keyword: usize, decoding: &[&'static str]) {
+fn accept(
+    search: &mut Search<'_>,
+    number: u32,
+    rule: &Rule,
+    text: &[u8],
+    base: usize,
+    found: &Captures<'_>,
+    keyword: usize,
+    decoding: &[&'static str],
+) {
     let Some(secret) = found.name("secret").or_else(|| found.get(0)) else { return };
     let group = |name: &str| found.name(name).map(|group| group.range()).map(|range| base + range.start..base + range.end);
     let span = base + secret.start()..base + secret.end();
     // The marker of the format is public; the keyword of a context is not part of the secret.
-    let starts_with_keyword = rule.keywords.iter().any(|k| text[span.clone()].get(..k.len()).is_some_and(|start| start.eq_ignore_ascii_case(k.as_bytes())));
+    let starts_with_keyword =
+        rule.keywords.iter().any(|k| text[span.clone()].get(..k.len()).is_some_and(|start| start.eq_ignore_ascii_case(k.as_bytes())));
     let marker = if starts_with_keyword { keyword } else { 0 };
-    let matched = Match { number, rule, text, span, marker, decoding, score: None };
+    let matched = Match { number, rule, text, span, marker, decoding, score: None, kind: search.subject.kind };
     if let Some(candidate) = checks::judge(&matched, &group) {
         search.push(candidate);
     }
 }
 
 /// A value assigned to a name.
-fn assignment(search: &mut Search<'_>, number: u32, rule: &Rule, wanted: &Assignment, chunk: &Chunk<'_>, hit: &Hit, decoding: &[&'static str]) {
+fn assignment(
+    search: &mut Search<'_>,
+    number: u32,
+    rule: &Rule,
+    wanted: &Assignment,
+    chunk: &Chunk<'_>,
+    hit: &Hit,
+    decoding: &[&'static str],
+) {
     if search.subject.is_metadata {
         return;
     }
@@ -95,7 +113,7 @@ fn assignment(search: &mut Search<'_>, number: u32, rule: &Rule, wanted: &Assign
         captures.name(name).map(|group| found.value.start + group.start()..found.value.start + group.end())
     };
     let span = group("secret").unwrap_or_else(|| found.value.clone());
-    let matched = Match { number, rule, text, span, marker: 0, decoding, score };
+    let matched = Match { number, rule, text, span, marker: 0, decoding, score, kind: search.subject.kind };
     if let Some(candidate) = checks::judge(&matched, &group) {
         search.push(candidate);
     }
@@ -116,7 +134,7 @@ fn block(search: &mut Search<'_>, number: u32, rule: &Rule, block: &Block, chunk
     }
     let Some(length) = memchr::memmem::find(body, block.end.as_bytes()) else { return };
     let span = hit.start..hit.end + length + block.end.len();
-    let matched = Match { number, rule, text, span, marker: 0, decoding, score: None };
+    let matched = Match { number, rule, text, span, marker: 0, decoding, score: None, kind: search.subject.kind };
     if let Some(candidate) = checks::judge(&matched, &|_| None) {
         search.push(candidate);
     }

@@ -32,7 +32,11 @@ pub fn resolve<T: Spanned>(group: Vec<T>) -> Vec<(T, Vec<u32>)> {
     let mut kept: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
     for index in order {
         let (span, rule) = (group[index].span(), group[index].candidate().rule);
-        let over = taken.range(..span.end.max(span.start + 1)).next_back().filter(|(_, (end, _))| *end > span.start).map(|(_, &(_, winner))| winner);
+        let over = taken
+            .range(..span.end.max(span.start + 1))
+            .next_back()
+            .filter(|(_, (end, _))| *end > span.start)
+            .map(|(_, &(_, winner))| winner);
         match over {
             Some(winner) => {
                 let too = kept.entry(winner).or_default();

@@ -18,10 +18,7 @@ pub struct Gate {
 
 impl Default for Gate {
     fn default() -> Self {
-        Self {
-            fail_on: Some(Severity::Low),
-            min_confidence: Confidence::Likely,
-        }
+        Self { fail_on: Some(Severity::Low), min_confidence: Confidence::Likely }
     }
 }
 
@@ -98,11 +95,7 @@ impl FromStr for Scope {
 
     fn from_str(text: &str) -> Result<Self, UnknownLevel> {
         let known = Self::ALL.into_iter().find(|scope| scope.as_str().eq_ignore_ascii_case(text));
-        known.ok_or_else(|| UnknownLevel {
-            given: text.to_owned(),
-            what: "scope",
-            known: "all, final, deleted",
-        })
+        known.ok_or_else(|| UnknownLevel { given: text.to_owned(), what: "scope", known: "all, final, deleted" })
     }
 }
 
@@ -173,12 +166,7 @@ mod tests {
         if let Some(reason) = skipped {
             coverage.skip(reason, "layer 1", None, "");
         }
-        Scan {
-            rules_hash: String::new(),
-            images: Vec::new(),
-            findings,
-            coverage,
-        }
+        Scan { rules_hash: String::new(), images: Vec::new(), findings, coverage }
     }
 
     #[test]
@@ -196,28 +184,15 @@ mod tests {
             (gate(None, Possible), Critical, Confirmed, false),
         ];
         for (gate, severity, confidence, gates) in table {
-            assert_eq!(
-                gate.gates(&finding(severity, confidence)),
-                gates,
-                "{gate:?} {severity} {confidence}"
-            );
+            assert_eq!(gate.gates(&finding(severity, confidence)), gates, "{gate:?} {severity} {confidence}");
         }
     }
 
     #[test]
     fn a_suppressed_finding_never_gates() {
         let mut finding = finding(Severity::Critical, Confidence::Confirmed);
-        finding.suppressed = Some(Suppression {
-            reason: "placeholder",
-            detail: String::new(),
-        });
-        assert!(
-            !Gate {
-                fail_on: Some(Severity::Low),
-                min_confidence: Confidence::Possible
-            }
-            .gates(&finding)
-        );
+        finding.suppressed = Some(Suppression { reason: "placeholder", detail: String::new() });
+        assert!(!Gate { fail_on: Some(Severity::Low), min_confidence: Confidence::Possible }.gates(&finding));
     }
 
     #[test]
@@ -242,34 +217,19 @@ mod tests {
 
     #[test]
     fn scope_and_severities_choose_what_is_listed() {
-        let lives = [
-            None,
-            Some(Visibility::InFinalImage),
-            Some(Visibility::Overwritten { layer: 1 }),
-            Some(Visibility::Deleted { layer: 1 }),
-        ];
+        let lives =
+            [None, Some(Visibility::InFinalImage), Some(Visibility::Overwritten { layer: 1 }), Some(Visibility::Deleted { layer: 1 })];
         let kept = |scope| {
             let filter = Filter { severities: None, scope };
-            lives.map(|visibility| {
-                filter.keeps(&Finding {
-                    visibility,
-                    ..finding(Severity::Low, Confidence::Likely)
-                })
-            })
+            lives.map(|visibility| filter.keeps(&Finding { visibility, ..finding(Severity::Low, Confidence::Likely) }))
         };
         assert_eq!(kept(Scope::All), [true; 4]);
         assert_eq!(kept(Scope::Final), [true, true, false, false]);
         assert_eq!(kept(Scope::Deleted), [false, false, true, true]);
 
-        let filter = Filter {
-            severities: Some([Severity::High, Severity::Low].into()),
-            scope: Scope::All,
-        };
+        let filter = Filter { severities: Some([Severity::High, Severity::Low].into()), scope: Scope::All };
         let mut all = scan(Severity::ALL.map(|severity| finding(severity, Confidence::Likely)).into(), None);
         filter.apply(&mut all);
-        assert_eq!(
-            all.findings.iter().map(|finding| finding.severity).collect::<Vec<_>>(),
-            [Severity::Low, Severity::High]
-        );
+        assert_eq!(all.findings.iter().map(|finding| finding.severity).collect::<Vec<_>>(), [Severity::Low, Severity::High]);
     }
 }

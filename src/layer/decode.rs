@@ -75,13 +75,7 @@ pub fn decode(blob: Blob<'_>) -> io::Result<(Compression, Decoded<'_>)> {
     };
     let compression = Compression::sniff(input.peek(SNIFFED)?);
     let codec = codec::for_compression(compression)?;
-    let decoder = Decoder {
-        input,
-        compression,
-        codec,
-        state: State::Member,
-        trailing: 0,
-    };
+    let decoder = Decoder { input, compression, codec, state: State::Member, trailing: 0 };
     Ok((compression, Decoded::Stream(decoder)))
 }
 
@@ -115,11 +109,7 @@ impl Decoder<'_> {
         if self.trailing == 0 {
             return Vec::new();
         }
-        let detail = format!(
-            "{} bytes follow the end of the {} stream and were not decoded",
-            self.trailing,
-            self.compression.as_str()
-        );
+        let detail = format!("{} bytes follow the end of the {} stream and were not decoded", self.trailing, self.compression.as_str());
         vec![(Reason::DamagedStream, detail)]
     }
 

@@ -5,8 +5,8 @@
 pub mod decode;
 mod entry;
 pub mod index;
-mod pax;
 pub mod path;
+mod pax;
 mod tape;
 pub mod walk;
 

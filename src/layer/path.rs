@@ -61,7 +61,15 @@ mod tests {
 
     #[test]
     fn names_become_absolute_paths() {
-        for (name, path) in [("./a/b", "/a/b"), ("/a//b/./c", "/a/b/c"), ("a/../../b", "/b"), ("..", "/"), ("", "/"), ("a/", "/a"), ("../../etc/x", "/etc/x")] {
+        for (name, path) in [
+            ("./a/b", "/a/b"),
+            ("/a//b/./c", "/a/b/c"),
+            ("a/../../b", "/b"),
+            ("..", "/"),
+            ("", "/"),
+            ("a/", "/a"),
+            ("../../etc/x", "/etc/x"),
+        ] {
             assert_eq!(normalise(name.as_bytes()), path.as_bytes(), "{name}");
         }
     }

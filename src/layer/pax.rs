@@ -67,7 +67,8 @@ impl Extension {
 
     /// Whether a record only repeats what reports say anyway.
     pub(super) fn is_routine(key: &[u8]) -> bool {
-        matches!(key, b"path" | b"linkpath" | b"size" | b"mtime" | b"atime" | b"ctime" | b"uid" | b"gid" | b"LIBARCHIVE.creationtime") || key.starts_with(b"GNU.sparse")
+        matches!(key, b"path" | b"linkpath" | b"size" | b"mtime" | b"atime" | b"ctime" | b"uid" | b"gid" | b"LIBARCHIVE.creationtime")
+            || key.starts_with(b"GNU.sparse")
     }
 }
 

@@ -178,7 +178,8 @@ impl<'a> Walk<'a, '_> {
     }
 
     fn send(&mut self, slab: Slab<'a>, end: usize) {
-        let batch = Batch { slab, metadata: std::mem::take(&mut self.metadata), pieces: std::mem::take(&mut self.pieces), span: self.span..end };
+        let batch =
+            Batch { slab, metadata: std::mem::take(&mut self.metadata), pieces: std::mem::take(&mut self.pieces), span: self.span..end };
         self.pending = 0;
         self.sink.batch(batch);
     }
@@ -202,7 +203,12 @@ impl<'a> Walk<'a, '_> {
         self.out.index.finish();
         let left_out = self.out.index.left_out();
         if left_out > 0 {
-            self.odd(Reason::EntriesLimit, None, None, format!("{left_out} entries are not remembered: files they hide may be said to be in the final image"));
+            self.odd(
+                Reason::EntriesLimit,
+                None,
+                None,
+                format!("{left_out} entries are not remembered: files they hide may be said to be in the final image"),
+            );
         }
         self.out
     }
@@ -250,7 +256,8 @@ impl<'a> Walk<'a, '_> {
 
     /// An entry that is in the file system.
     fn file(&mut self, header: &Header, size: u64, ahead: Ahead) {
-        let name = ahead.extension.sparse_name.or(ahead.extension.path).or(ahead.long_name).unwrap_or_else(|| header.path_bytes().into_owned());
+        let name =
+            ahead.extension.sparse_name.or(ahead.extension.path).or(ahead.long_name).unwrap_or_else(|| header.path_bytes().into_owned());
         let link = ahead.extension.link.or(ahead.long_link).or_else(|| header.link_name_bytes().map(|link| link.into_owned()));
         let kind = kind_of(header, &name);
         // As the engines' readers do: these have no body, whatever the header says.
@@ -258,17 +265,24 @@ impl<'a> Walk<'a, '_> {
         let size = if has_body { ahead.extension.size.unwrap_or(size) } else { 0 };
         let path = path::normalise(&name);
         if ahead.extension.conflicting {
-            self.odd(Reason::MalformedEntry, Some(path.clone()), None, "two PAX records give it different sizes: readers differ on what is content".to_owned());
+            self.odd(
+                Reason::MalformedEntry,
+                Some(path.clone()),
+                None,
+                "two PAX records give it different sizes: readers differ on what is content".to_owned(),
+            );
         }
         let mut sparse = ahead.extension.sparse;
         if header.entry_type() == EntryType::GNUSparse {
             sparse = Some(self.old_sparse_map(header));
         }
         let mut size = size;
-        let padding = size.next_multiple_of(BLOCK as u64).wrapping_sub(size);
+        let padding = padding_of(size);
         if ahead.extension.sparse_in_data {
             self.need(MAX_METADATA.min(usize::try_from(size).unwrap_or(MAX_METADATA)));
-            if let Some((map, length)) = pax::map_in_data(self.tape.rest()).filter(|(_, length)| *length as u64 <= size && *length <= self.tape.rest().len()) {
+            if let Some((map, length)) =
+                pax::map_in_data(self.tape.rest()).filter(|(_, length)| *length as u64 <= size && *length <= self.tape.rest().len())
+            {
                 sparse = Some(map);
                 self.tape.take(length);
                 size -= length as u64;
@@ -297,7 +311,12 @@ impl<'a> Walk<'a, '_> {
     fn pax(&mut self, body: &[u8], is_global: bool, ahead: &mut Ahead) {
         let (records, is_broken) = pax::records(body);
         if is_broken {
-            self.odd(Reason::MalformedEntry, None, Some(body.len() as u64), "a PAX record's length is wrong; the records after it were scanned but not understood".to_owned());
+            self.odd(
+                Reason::MalformedEntry,
+                None,
+                Some(body.len() as u64),
+                "a PAX record's length is wrong; the records after it were scanned but not understood".to_owned(),
+            );
             let entry = Arc::new(self.stray_entry());
             self.text(&entry, Part::Pax(String::new()), body.to_vec());
         }
@@ -314,7 +333,7 @@ impl<'a> Walk<'a, '_> {
     /// The body of a header that describes the next entry, NULs at its end cut off. An over-long one is scanned as it stands, and only its
     /// beginning is given (names) or nothing (records).
     fn metadata_body(&mut self, size: u64, part: Part) -> Option<Vec<u8>> {
-        let padding = size.next_multiple_of(BLOCK as u64).wrapping_sub(size);
+        let padding = padding_of(size);
         let length = usize::try_from(size).unwrap_or(usize::MAX);
         if length <= MAX_METADATA {
             self.need(length);
@@ -331,7 +350,12 @@ impl<'a> Walk<'a, '_> {
         self.need(MAX_NAME);
         let head = self.tape.rest();
         let head = head[..head.len().min(MAX_NAME)].to_vec();
-        self.odd(Reason::MalformedEntry, None, Some(size), format!("a header of {size} bytes is more than the {MAX_METADATA} that are understood; its bytes were scanned"));
+        self.odd(
+            Reason::MalformedEntry,
+            None,
+            Some(size),
+            format!("a header of {size} bytes is more than the {MAX_METADATA} that are understood; its bytes were scanned"),
+        );
         let entry = Arc::new(self.stray_entry());
         let is_name = part == Part::Name;
         self.body(&entry, part, size);
@@ -363,7 +387,16 @@ impl<'a> Walk<'a, '_> {
         let start = self.metadata.len();
         self.metadata.extend_from_slice(&text);
         let range = start..self.metadata.len();
-        let piece = Piece { entry: Arc::clone(entry), part, place: Where::Metadata, bytes: range.clone(), owned: range, offset: 0, is_start: true, is_end: true };
+        let piece = Piece {
+            entry: Arc::clone(entry),
+            part,
+            place: Where::Metadata,
+            bytes: range.clone(),
+            owned: range,
+            offset: 0,
+            is_start: true,
+            is_end: true,
+        };
         self.pieces.push(piece);
         self.pending += text.len();
     }
@@ -382,7 +415,11 @@ impl<'a> Walk<'a, '_> {
             let start = self.tape.pos();
             let available = self.tape.rest().len();
             let is_last = left <= available as u64 || self.tape.is_ended();
-            let end = if is_last { start + available.min(usize::try_from(left).unwrap_or(usize::MAX)) } else { (start + available).saturating_sub(AFTER).max(start) };
+            let end = if is_last {
+                start + available.min(usize::try_from(left).unwrap_or(usize::MAX))
+            } else {
+                (start + available).saturating_sub(AFTER).max(start)
+            };
             let limit = if is_last { end } else { start + available };
             self.pieces_of(entry, &part, start..end, first, limit, offset, is_last);
             offset += (end - start) as u64;
@@ -402,7 +439,12 @@ impl<'a> Walk<'a, '_> {
 
     fn cut_short(&mut self, entry: &Arc<Entry>, left: u64) {
         if entry.kind != EntryKind::Stray {
-            self.odd(Reason::TruncatedArchive, Some(entry.path.clone()), Some(left), "the archive ends in the middle of it; what there is was scanned".to_owned());
+            self.odd(
+                Reason::TruncatedArchive,
+                Some(entry.path.clone()),
+                Some(left),
+                "the archive ends in the middle of it; what there is was scanned".to_owned(),
+            );
         }
     }
 
@@ -492,7 +534,12 @@ impl<'a> Walk<'a, '_> {
         let next = blocks.iter().take(limit).position(is_header).filter(|_| self.out.is_archive);
         if self.out.is_archive {
             let at = self.tape.offset();
-            self.odd(Reason::MalformedEntry, None, None, format!("the header at byte {at} of the layer is broken; the bytes from there on were scanned without names"));
+            self.odd(
+                Reason::MalformedEntry,
+                None,
+                None,
+                format!("the header at byte {at} of the layer is broken; the bytes from there on were scanned without names"),
+            );
         }
         match next {
             Some(count) => {
@@ -508,6 +555,11 @@ impl<'a> Walk<'a, '_> {
     }
 }
 
+/// Bytes from the end of a body to the next block.
+fn padding_of(size: u64) -> u64 {
+    size.wrapping_neg() % BLOCK as u64
+}
+
 fn header_of(block: &[u8; BLOCK]) -> Header {
     let mut header = Header::new_old();
     header.as_mut_bytes().copy_from_slice(block);
@@ -517,7 +569,9 @@ fn header_of(block: &[u8; BLOCK]) -> Header {
 /// Whether a block is a tar header: its checksum is right (old archives sum signed bytes).
 fn is_header(block: &[u8; BLOCK]) -> bool {
     let text = block[148..156].split(|&b| b == 0 || b == b' ').find(|part| !part.is_empty());
-    let Some(stored) = text.and_then(|text| std::str::from_utf8(text).ok()).and_then(|text| i64::from_str_radix(text, 8).ok()) else { return false };
+    let Some(stored) = text.and_then(|text| std::str::from_utf8(text).ok()).and_then(|text| i64::from_str_radix(text, 8).ok()) else {
+        return false;
+    };
     let bytes = || block[..148].iter().chain(b"        ").chain(&block[156..]);
     stored == bytes().map(|&b| i64::from(b)).sum::<i64>() || stored == bytes().map(|&b| i64::from(b as i8)).sum::<i64>()
 }
@@ -533,7 +587,9 @@ fn kind_of(header: &Header, name: &[u8]) -> EntryKind {
         EntryType::Directory => EntryKind::Directory,
         EntryType::Symlink => EntryKind::Symlink,
         EntryType::Link => EntryKind::HardLink,
-        EntryType::Char if matches!((header.device_major(), header.device_minor()), (Ok(Some(0)), Ok(Some(0)))) => EntryKind::OverlayWhiteout,
+        EntryType::Char if matches!((header.device_major(), header.device_minor()), (Ok(Some(0)), Ok(Some(0)))) => {
+            EntryKind::OverlayWhiteout
+        }
         _ => EntryKind::Other,
     }
 }

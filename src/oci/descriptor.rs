@@ -61,7 +61,10 @@ impl Descriptor {
 
     /// The name that a layout's index gives an image.
     pub fn ref_name(&self) -> Option<&str> {
-        ["org.opencontainers.image.ref.name", "io.containerd.image.name"].iter().find_map(|key| self.annotations.get(*key)).map(String::as_str)
+        ["org.opencontainers.image.ref.name", "io.containerd.image.name"]
+            .iter()
+            .find_map(|key| self.annotations.get(*key))
+            .map(String::as_str)
     }
 }
 
@@ -75,5 +78,9 @@ pub(super) fn annotations(value: &Value) -> BTreeMap<String, String> {
 }
 
 pub(super) fn platform(value: &Value) -> Option<Platform> {
-    Some(Platform { os: text(value, "os")?, architecture: text(value, "architecture")?, variant: text(value, "variant").filter(|v| !v.is_empty()) })
+    Some(Platform {
+        os: text(value, "os")?,
+        architecture: text(value, "architecture")?,
+        variant: text(value, "variant").filter(|v| !v.is_empty()),
+    })
 }

@@ -31,7 +31,9 @@ impl MediaType {
             "application/vnd.oci.image.config.v1+json" | "application/vnd.docker.container.image.v1+json" => MediaType::Config,
             _ if text.ends_with("+encrypted") => MediaType::EncryptedLayer,
             _ if text.contains(".foreign.") || text.contains(".nondistributable.") => MediaType::ForeignLayer,
-            _ if text.starts_with("application/vnd.oci.image.layer.") || text.starts_with("application/vnd.docker.image.rootfs.diff.") => MediaType::Layer,
+            _ if text.starts_with("application/vnd.oci.image.layer.") || text.starts_with("application/vnd.docker.image.rootfs.diff.") => {
+                MediaType::Layer
+            }
             _ if text.ends_with("+json") || text == "application/json" => MediaType::Statement,
             _ => MediaType::Other,
         }

@@ -16,5 +16,3 @@ pub use digest::{Algorithm, Digest, Hasher, MalformedDigest};
 pub use manifest::{Document, Index, MalformedDocument, Manifest};
 pub use media_type::MediaType;
 pub use platform::{MalformedPlatform, Platform};
-
-

@@ -25,17 +25,11 @@ pub(super) struct Json;
 impl Format for Json {
     fn write(&self, scan: &Scan, context: &Context, out: &mut dyn io::Write) -> io::Result<()> {
         let redactor = &context.redactor;
-        let layers = scan
-            .images
-            .iter()
-            .map(|image| image.layers.iter().map(|layer| LayerReference::new(layer, redactor)).collect())
-            .collect();
+        let layers =
+            scan.images.iter().map(|image| image.layers.iter().map(|layer| LayerReference::new(layer, redactor)).collect()).collect();
         let report = Report { scan, redactor, layers };
         let mut out = io::BufWriter::with_capacity(1 << 16, out);
-        report.serialize(&mut serde_json::Serializer::with_formatter(
-            &mut out,
-            Careful(PrettyFormatter::new()),
-        ))?;
+        report.serialize(&mut serde_json::Serializer::with_formatter(&mut out, Careful(PrettyFormatter::new())))?;
         io::Write::write_all(&mut out, b"\n")?;
         io::Write::flush(&mut out)
     }
@@ -51,23 +45,14 @@ struct Report<'a> {
 impl<'a> Serialize for Report<'a> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (scan, redactor): (&'a Scan, &'a Redactor) = (self.scan, self.redactor);
-        let tool = Tool {
-            name: env!("CARGO_PKG_NAME"),
-            version: env!("CARGO_PKG_VERSION"),
-            rules_hash: &scan.rules_hash,
-        };
+        let tool = Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION"), rules_hash: &scan.rules_hash };
         let mut report = serializer.serialize_struct("Report", 6)?;
         report.serialize_field("schema", &SCHEMA)?;
         report.serialize_field("tool", &tool)?;
-        report.serialize_field(
-            "images",
-            &Each(&scan.images, |image: &'a ImageFacts| ImageView::new(image, redactor)),
-        )?;
+        report.serialize_field("images", &Each(&scan.images, |image: &'a ImageFacts| ImageView::new(image, redactor)))?;
         report.serialize_field(
             "findings",
-            &Each(&scan.findings, |finding: &'a Finding| {
-                FindingView::new(finding, self.layers_of(finding), redactor)
-            }),
+            &Each(&scan.findings, |finding: &'a Finding| FindingView::new(finding, self.layers_of(finding), redactor)),
         )?;
         report.serialize_field("coverage", &CoverageView::new(&scan.coverage, redactor))?;
         report.serialize_field("complete", &scan.coverage.is_complete())?;
@@ -173,10 +158,8 @@ mod tests {
         for scan in [testing::empty(), testing::rich()] {
             for exposure in [Exposure::Redacted, Exposure::Shown] {
                 let report = report(&scan, exposure);
-                let problems: Vec<String> = schema
-                    .iter_errors(&report)
-                    .map(|error| format!("{}: {error}", error.instance_path()))
-                    .collect();
+                let problems: Vec<String> =
+                    schema.iter_errors(&report).map(|error| format!("{}: {error}", error.instance_path())).collect();
                 assert_eq!(problems, Vec::<String>::new());
             }
         }
@@ -234,17 +217,11 @@ mod tests {
         assert_eq!(finding["place"]["part"], "content");
         assert_eq!(finding["place"]["layer"]["diff_id"], report["images"][0]["layers"][1]["diff_id"]);
         assert_eq!(finding["visibility"]["state"], "deleted");
-        assert_eq!(
-            finding["visibility"]["layer"]["created_by"],
-            "RUN |1 PASSWORD=**** /bin/sh -c rm -rf /app/.env # buildkit"
-        );
+        assert_eq!(finding["visibility"]["layer"]["created_by"], "RUN |1 PASSWORD=**** /bin/sh -c rm -rf /app/.env # buildkit");
         assert_eq!(finding["also"][1]["pointer"], "/config/Env/2");
         assert_eq!(report["findings"][4]["visibility"], Value::Null);
         assert_eq!(report["findings"][4]["place"]["layer"]["index"], 2);
-        assert_eq!(
-            report["findings"][6]["suppressed"],
-            json!({ "reason": "placeholder", "detail": "it says so: ****" })
-        );
+        assert_eq!(report["findings"][6]["suppressed"], json!({ "reason": "placeholder", "detail": "it says so: ****" }));
         assert_eq!(report["complete"], false);
     }
 

@@ -104,9 +104,7 @@ impl FromStr for FormatName {
 
     fn from_str(text: &str) -> Result<Self, UnknownFormat> {
         let known = FORMATS.iter().find(|(_, word, _)| word.eq_ignore_ascii_case(text));
-        known
-            .map(|(name, ..)| *name)
-            .ok_or_else(|| UnknownFormat { given: text.to_owned() })
+        known.map(|(name, ..)| *name).ok_or_else(|| UnknownFormat { given: text.to_owned() })
     }
 }
 
@@ -127,10 +125,7 @@ mod tests {
             assert_eq!(name.as_str().to_uppercase().parse(), Ok(name));
             assert!(FormatName::all().any(|known| known == name));
         }
-        assert_eq!(
-            "yaml".parse::<FormatName>().unwrap_err().to_string(),
-            "`yaml` is not a format: use one of table, json"
-        );
+        assert_eq!("yaml".parse::<FormatName>().unwrap_err().to_string(), "`yaml` is not a format: use one of table, json");
     }
 
     #[test]
@@ -138,9 +133,7 @@ mod tests {
         let scan = testing::rich();
         for name in FormatName::all() {
             let mut out = Vec::new();
-            name.format()
-                .write(&scan, &testing::context(&scan, Exposure::Redacted), &mut out)
-                .unwrap();
+            name.format().write(&scan, &testing::context(&scan, Exposure::Redacted), &mut out).unwrap();
             let text = String::from_utf8(out).unwrap();
             for secret in testing::SECRETS {
                 assert!(!text.contains(secret), "{name} shows {secret}");
@@ -155,9 +148,7 @@ mod tests {
             let write = |_| {
                 let scan = testing::rich();
                 let mut out = Vec::new();
-                name.format()
-                    .write(&scan, &testing::context(&scan, Exposure::Redacted), &mut out)
-                    .map(|()| out)
+                name.format().write(&scan, &testing::context(&scan, Exposure::Redacted), &mut out).map(|()| out)
             };
             assert_eq!(write(1).unwrap(), write(2).unwrap(), "{name}");
         }

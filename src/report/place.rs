@@ -85,8 +85,7 @@ pub(super) fn key(redactor: &Redactor, key: &KeyFacts) -> String {
     let facts = [
         key.algorithm.as_deref().map(|algorithm| clean(redactor, algorithm)),
         key.bits.map(|bits| format!("{bits} bits")),
-        key.encrypted
-            .map(|encrypted| if encrypted { "with passphrase" } else { "without passphrase" }.to_owned()),
+        key.encrypted.map(|encrypted| if encrypted { "with passphrase" } else { "without passphrase" }.to_owned()),
         key.fingerprint.as_deref().map(|fingerprint| clean(redactor, fingerprint)),
     ];
     facts.into_iter().flatten().collect::<Vec<_>>().join(", ")

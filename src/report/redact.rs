@@ -50,12 +50,7 @@ const MASK: &[u8] = b"****";
 impl Redactor {
     /// Learns the secrets of `scan`.
     pub fn new(scan: &Scan, exposure: Exposure) -> Self {
-        let mut redactor = Self {
-            exposure,
-            forms: Vec::new(),
-            shorter: Vec::new(),
-            heads: Box::new([0; HEADS / 64]),
-        };
+        let mut redactor = Self { exposure, forms: Vec::new(), shorter: Vec::new(), heads: Box::new([0; HEADS / 64]) };
         if exposure == Exposure::Redacted {
             let secrets: HashSet<&[u8]> = scan.findings.iter().map(|finding| finding.secret.expose()).collect();
             redactor.learn(&secrets);
@@ -153,10 +148,7 @@ impl Redactor {
 
 impl fmt::Debug for Redactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Redactor")
-            .field("exposure", &self.exposure)
-            .field("forms", &self.forms.len())
-            .finish()
+        f.debug_struct("Redactor").field("exposure", &self.exposure).field("forms", &self.forms.len()).finish()
     }
 }
 
@@ -189,10 +181,7 @@ fn forms(secret: &[u8]) -> Vec<Box<[u8]>> {
         secret.escape_ascii().to_string().into_bytes(),
         json.as_bytes().to_vec(),
         // As Go writes JSON.
-        json.replace('&', "\\u0026")
-            .replace('<', "\\u003c")
-            .replace('>', "\\u003e")
-            .into_bytes(),
+        json.replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003e").into_bytes(),
         html.replace('"', "&quot;").replace('\'', "&#39;").into_bytes(),
         html.into_bytes(),
         // As a key in a JSON pointer (RFC 6901, section 3).
@@ -241,10 +230,7 @@ mod tests {
     #[test]
     fn a_secret_is_replaced_wherever_it_stands() {
         let redactor = redactor(&[b"hunter2-hunter2"]);
-        assert_eq!(
-            redactor.text("RUN login -p hunter2-hunter2 && echo hunter2-hunter2"),
-            "RUN login -p **** && echo ****"
-        );
+        assert_eq!(redactor.text("RUN login -p hunter2-hunter2 && echo hunter2-hunter2"), "RUN login -p **** && echo ****");
         assert!(matches!(redactor.text("RUN make"), Cow::Borrowed("RUN make")));
         assert_eq!(redactor.bytes(b"/hunter2-hunter2/\xff"), "/****/\\xff");
     }
@@ -302,10 +288,8 @@ mod tests {
 
     #[test]
     fn a_search_over_many_secrets_agrees_with_a_plain_one() {
-        let secrets: Vec<String> = (0..500)
-            .map(|n| format!("key{}{}", n * 7919 % 1000, "x".repeat(n % 5)))
-            .filter(|s| s.len() >= 6)
-            .collect();
+        let secrets: Vec<String> =
+            (0..500).map(|n| format!("key{}{}", n * 7919 % 1000, "x".repeat(n % 5))).filter(|s| s.len() >= 6).collect();
         let all = redactor(&secrets.iter().map(String::as_bytes).collect::<Vec<_>>());
         for secret in &secrets {
             assert_eq!(all.text(&format!("<{secret}>")), "<****>", "{secret}");

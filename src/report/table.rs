@@ -53,13 +53,7 @@ impl<'a> Page<'a> {
         for (number, finding) in groups.iter().flat_map(Group::numbered) {
             numbers.entry(finding.secret.expose()).or_default().push(number);
         }
-        Self {
-            scan,
-            context,
-            ink: Ink(context.colour),
-            groups,
-            numbers,
-        }
+        Self { scan, context, ink: Ink(context.colour), groups, numbers }
     }
 
     /// Findings that are not suppressed, in the order in which they are listed.
@@ -82,13 +76,7 @@ impl<'a> Page<'a> {
 
     /// Findings in what a source holds besides its images, if it holds no image at all.
     fn homeless(&self, out: &mut dyn Write) -> io::Result<()> {
-        let nothing = ImageFacts {
-            source: String::new(),
-            name: None,
-            digest: None,
-            platform: None,
-            layers: Vec::new(),
-        };
+        let nothing = ImageFacts { source: String::new(), name: None, digest: None, platform: None, layers: Vec::new() };
         let homeless: Vec<&Group<'a>> = self.groups.iter().filter(|group| group.image >= self.scan.images.len()).collect();
         if homeless.is_empty() {
             return Ok(());

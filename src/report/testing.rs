@@ -10,40 +10,22 @@ use crate::finding::{
 use crate::oci::{Digest, Platform};
 
 /// Texts that no redacted report of [`rich`] may hold.
-pub(super) const SECRETS: [&str; 4] = [
-    "tok_0123456789abcdefghij",
-    "swordfish-77",
-    "c3dvcmRmaXNoLTc3",
-    "QUFBQUFBQUFBQUFBQUFBQUFB",
-];
+pub(super) const SECRETS: [&str; 4] = ["tok_0123456789abcdefghij", "swordfish-77", "c3dvcmRmaXNoLTc3", "QUFBQUFBQUFBQUFBQUFBQUFB"];
 
 const TOKEN: &[u8] = b"tok_0123456789abcdefghij";
 const KEY: &[u8] = b"-----BEGIN PRIVATE KEY-----\nQUFBQUFBQUFBQUFBQUFBQUFB\n-----END PRIVATE KEY-----";
 
 pub(super) fn context(scan: &Scan, exposure: Exposure) -> Context {
-    Context {
-        redactor: Redactor::new(scan, exposure),
-        gate: Gate::default(),
-        width: 80,
-        colour: Colour::Plain,
-    }
+    Context { redactor: Redactor::new(scan, exposure), gate: Gate::default(), width: 80, colour: Colour::Plain }
 }
 
 pub(super) fn empty() -> Scan {
-    Scan {
-        rules_hash: "r0".to_owned(),
-        images: Vec::new(),
-        findings: Vec::new(),
-        coverage: Coverage::default(),
-    }
+    Scan { rules_hash: "r0".to_owned(), images: Vec::new(), findings: Vec::new(), coverage: Coverage::default() }
 }
 
 pub(super) fn scan_with_secrets(secrets: &[&[u8]]) -> Scan {
     let rule = rule("r", Severity::High);
-    let findings = secrets
-        .iter()
-        .map(|secret| finding(&rule, secret, Place::Config { pointer: "/a".to_owned() }))
-        .collect();
+    let findings = secrets.iter().map(|secret| finding(&rule, secret, Place::Config { pointer: "/a".to_owned() })).collect();
     Scan { findings, ..empty() }
 }
 
@@ -82,11 +64,7 @@ fn file(layer: usize, path: &[u8], inner: &[&[u8]], line: u64) -> Place {
         path: path.to_vec(),
         inner: inner.iter().map(|member| member.to_vec()).collect(),
         part: Part::Content,
-        position: Some(Position {
-            offset: line * 10,
-            line,
-            column: 7,
-        }),
+        position: Some(Position { offset: line * 10, line, column: 7 }),
     }
 }
 
@@ -105,11 +83,7 @@ fn image() -> ImageFacts {
         source: "docker-archive:app.tar".to_owned(),
         name: Some("shop/api:1.4".to_owned()),
         digest: Some(Digest::sha256(b"image")),
-        platform: Some(Platform {
-            os: "linux".to_owned(),
-            architecture: "amd64".to_owned(),
-            variant: None,
-        }),
+        platform: Some(Platform { os: "linux".to_owned(), architecture: "amd64".to_owned(), variant: None }),
         layers: vec![
             layer(0, Some("/bin/sh -c #(nop) ADD file:0123 in / ")),
             layer(1, Some("COPY . . # buildkit")),
@@ -122,26 +96,12 @@ fn image() -> ImageFacts {
 pub(super) fn rich() -> Scan {
     let (token, key) = (rule("example-token", Severity::Critical), rule("private-key", Severity::High));
     let (password, guess) = (rule("password-assignment", Severity::Medium), rule("generic-secret", Severity::Low));
-    let rootfs = ImageFacts {
-        source: "dir:/srv/root".to_owned(),
-        name: None,
-        digest: None,
-        platform: None,
-        layers: vec![layer(0, None)],
-    };
+    let rootfs = ImageFacts { source: "dir:/srv/root".to_owned(), name: None, digest: None, platform: None, layers: vec![layer(0, None)] };
     let findings = vec![
-        Finding {
-            confidence: Confidence::Possible,
-            ..finding(&guess, b"maybe-a-secret", file(1, b"/app/README\x1b[2J.md", &[], 3))
-        },
+        Finding { confidence: Confidence::Possible, ..finding(&guess, b"maybe-a-secret", file(1, b"/app/README\x1b[2J.md", &[], 3)) },
         Finding {
             visibility: Some(Visibility::Deleted { layer: 2 }),
-            also: vec![
-                file(1, b"/app/.env.bak", &[], 9),
-                Place::Config {
-                    pointer: "/config/Env/2".to_owned(),
-                },
-            ],
+            also: vec![file(1, b"/app/.env.bak", &[], 9), Place::Config { pointer: "/config/Env/2".to_owned() }],
             confidence: Confidence::Confirmed,
             ..finding(&token, TOKEN, file(1, b"/app/.env", &[], 3))
         },
@@ -149,11 +109,7 @@ pub(super) fn rich() -> Scan {
             visibility: Some(Visibility::InFinalImage),
             decoding: vec!["base64"],
             matched_too: vec!["generic-secret".to_owned()],
-            ..finding(
-                &token,
-                TOKEN,
-                file(1, b"/app/tok_0123456789abcdefghij/\xff.jar", &[b"a.zip", b"b\xfe.yml"], 12),
-            )
+            ..finding(&token, TOKEN, file(1, b"/app/tok_0123456789abcdefghij/\xff.jar", &[b"a.zip", b"b\xfe.yml"], 12))
         },
         Finding {
             visibility: Some(Visibility::Overwritten { layer: 2 }),
@@ -165,58 +121,21 @@ pub(super) fn rich() -> Scan {
             }),
             ..finding(&key, KEY, file(2, b"/root/.ssh/id_rsa", &[], 1))
         },
-        finding(
-            &password,
-            b"swordfish-77",
-            Place::History {
-                pointer: "/history/4/created_by".to_owned(),
-                layer: Some(2),
-            },
-        ),
-        finding(
-            &password,
-            b"swordfish-77",
-            Place::Label {
-                pointer: "/config/Labels/swordfish-77~1x".to_owned(),
-            },
-        ),
+        finding(&password, b"swordfish-77", Place::History { pointer: "/history/4/created_by".to_owned(), layer: Some(2) }),
+        finding(&password, b"swordfish-77", Place::Label { pointer: "/config/Labels/swordfish-77~1x".to_owned() }),
         Finding {
-            suppressed: Some(Suppression {
-                reason: "placeholder",
-                detail: "it says so: changeme-please".to_owned(),
-            }),
-            ..finding(
-                &password,
-                b"changeme-please",
-                Place::Config {
-                    pointer: "/config/Env/0".to_owned(),
-                },
-            )
+            suppressed: Some(Suppression { reason: "placeholder", detail: "it says so: changeme-please".to_owned() }),
+            ..finding(&password, b"changeme-please", Place::Config { pointer: "/config/Env/0".to_owned() })
         },
         Finding {
             image: 1,
             ..finding(
                 &guess,
                 b"\xff\xfe\x00binary",
-                Place::RootfsFile {
-                    path: b"/etc/x".to_vec(),
-                    inner: Vec::new(),
-                    part: Part::Name,
-                    position: None,
-                },
+                Place::RootfsFile { path: b"/etc/x".to_vec(), inner: Vec::new(), part: Part::Name, position: None },
             )
         },
-        Finding {
-            image: 1,
-            ..finding(
-                &token,
-                TOKEN,
-                Place::ArchiveMember {
-                    path: b"odd.txt".to_vec(),
-                    position: None,
-                },
-            )
-        },
+        Finding { image: 1, ..finding(&token, TOKEN, Place::ArchiveMember { path: b"odd.txt".to_vec(), position: None }) },
     ];
     let mut coverage = Coverage {
         layers: 3,
@@ -227,23 +146,8 @@ pub(super) fn rich() -> Scan {
         documents: 2,
         ..Coverage::default()
     };
-    coverage.skip(
-        Reason::TooLarge,
-        "app.tar layer 1 /app/swordfish-77.zip",
-        Some(3_000_000_000),
-        "expands to more than 1 GiB",
-    );
+    coverage.skip(Reason::TooLarge, "app.tar layer 1 /app/swordfish-77.zip", Some(3_000_000_000), "expands to more than 1 GiB");
     coverage.skip(Reason::NotAFile, "app.tar layer 1 /dev/null", None, "character device");
-    coverage.skip(
-        Reason::TooLarge,
-        "app.tar layer 2 /big\u{202e}.zip",
-        None,
-        "expands to more than 1 GiB",
-    );
-    Scan {
-        rules_hash: "r1".to_owned(),
-        images: vec![image(), rootfs],
-        findings,
-        coverage,
-    }
+    coverage.skip(Reason::TooLarge, "app.tar layer 2 /big\u{202e}.zip", None, "expands to more than 1 GiB");
+    Scan { rules_hash: "r1".to_owned(), images: vec![image(), rootfs], findings, coverage }
 }

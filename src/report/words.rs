@@ -52,10 +52,7 @@ pub(super) fn instruction(created_by: &str) -> String {
         format!("RUN {command}")
     } else if let Some((arguments, command)) = rest.strip_prefix('|').and_then(|rest| rest.split_once(SHELL)) {
         // `|2 NAME=value NAME=value /bin/sh -c command`: the build arguments that the command saw.
-        format!(
-            "RUN {command} (build arguments: {})",
-            arguments.trim_start_matches(|c: char| c.is_ascii_digit()).trim()
-        )
+        format!("RUN {command} (build arguments: {})", arguments.trim_start_matches(|c: char| c.is_ascii_digit()).trim())
     } else if run {
         format!("RUN {rest}")
     } else {
@@ -118,10 +115,7 @@ mod tests {
 
     #[test]
     fn numbers_are_grouped_and_nouns_agree() {
-        assert_eq!(
-            [number(0), number(999), number(1000), number(1234567)],
-            ["0", "999", "1,000", "1,234,567"]
-        );
+        assert_eq!([number(0), number(999), number(1000), number(1234567)], ["0", "999", "1,000", "1,234,567"]);
         assert_eq!([count(1, "layer", "layers"), count(2, "layer", "layers")], ["1 layer", "2 layers"]);
     }
 

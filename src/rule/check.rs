@@ -151,7 +151,11 @@ fn examples(set: &RuleSet, number: u32, rule: &Rule) -> Vec<String> {
         let found = matches(set, text.as_bytes(), path.as_deref());
         let loud: Vec<&Candidate> = found.iter().filter(|candidate| candidate.suppressed.is_none()).collect();
         let own = loud.iter().filter(|candidate| candidate.rule == number).count();
-        let rivals: Vec<&str> = loud.iter().filter(|candidate| candidate.rule != number && candidate.rank >= rule.rank()).map(|candidate| set.rule(candidate.rule).facts.id.as_str()).collect();
+        let rivals: Vec<&str> = loud
+            .iter()
+            .filter(|candidate| candidate.rule != number && candidate.rank >= rule.rank())
+            .map(|candidate| set.rule(candidate.rule).facts.id.as_str())
+            .collect();
         if own != 1 {
             problems.push(format!("examples: `{example}` gives {own} findings of this rule, not one{}", others(set, &found, number)));
         } else if !rivals.is_empty() {
@@ -219,7 +223,9 @@ fn fill(set: &RuleSet, rule: &Rule, example: &str, random: &mut Random) -> Optio
 /// A path that the rule's first glob matches.
 fn sample_path(rule: &Rule) -> Option<String> {
     match &rule.matcher {
-        Matcher::File(file) => file.globs.first().map(|glob| glob.glob().replace("**/", "/srv/").replace("{", "").replace('*', "x").replace("//", "/")),
+        Matcher::File(file) => {
+            file.globs.first().map(|glob| glob.glob().replace("**/", "/srv/").replace("{", "").replace('*', "x").replace("//", "/"))
+        }
         Matcher::Assignment(assignment) if assignment.scorer == Scorer::Generic => Some("/srv/app/.env".to_owned()),
         _ => None,
     }

@@ -217,8 +217,10 @@ fn build(source: &str) -> Result<Regex, String> {
 impl Rule {
     /// Checks one rule as typed. Expressions are parsed later, by use or by the rule check.
     pub fn compile(file_name: &str, file: &RuleFile, rule: &RuleSyntax) -> Result<Self, RuleError> {
-        let field = |field: &'static str, problem: String| RuleError::Field { file: file_name.to_owned(), rule: rule.id.clone(), field, problem };
-        let severity: Severity = rule.severity.parse().map_err(|error: crate::finding::UnknownLevel| field("severity", error.to_string()))?;
+        let field =
+            |field: &'static str, problem: String| RuleError::Field { file: file_name.to_owned(), rule: rule.id.clone(), field, problem };
+        let severity: Severity =
+            rule.severity.parse().map_err(|error: crate::finding::UnknownLevel| field("severity", error.to_string()))?;
         let confidence = match &rule.confidence {
             Some(word) => word.parse().map_err(|error: crate::finding::UnknownLevel| field("confidence", error.to_string()))?,
             None => Confidence::Likely,
@@ -237,14 +239,18 @@ impl Rule {
             provider: file.provider.clone(),
             docs: file.docs.clone(),
             severity,
-            remediation: remediation.unwrap_or_else(|| "Revoke it where it was issued, then rebuild the image without the layer that holds it.".to_owned()),
+            remediation: remediation
+                .unwrap_or_else(|| "Revoke it where it was issued, then rebuild the image without the layer that holds it.".to_owned()),
         };
         Ok(Self {
             facts: Arc::new(facts),
             confidence,
             keywords,
             matcher,
-            entropy: rule.entropy.as_ref().map(|e| EntropyCheck { group: e.group.clone().unwrap_or_else(|| "secret".to_owned()), min: e.min }),
+            entropy: rule
+                .entropy
+                .as_ref()
+                .map(|e| EntropyCheck { group: e.group.clone().unwrap_or_else(|| "secret".to_owned()), min: e.min }),
             checksum: checksum(rule).map_err(|problem| field("checksum", problem))?,
             structure,
             decode: decode(rule.decode.as_deref()).map_err(|problem| field("decode", problem))?,
@@ -260,13 +266,18 @@ impl Rule {
         matches!(self.matcher, Matcher::File(_))
     }
 
+    /// Whether it matches by context alone: it yields to more specific rules, and what reads like a word is a guess.
+    pub fn is_broad(&self) -> bool {
+        self.tags.iter().any(|tag| tag == "broad")
+    }
+
     /// Order of precedence where two rules match the same text: higher is more specific.
     pub fn rank(&self) -> u8 {
         let generic = matches!(&self.matcher, Matcher::Assignment(a) if a.scorer == Scorer::Generic);
         match (&self.matcher, self.confidence) {
             _ if generic => 0,
             (_, Confidence::Possible) => 1,
-            _ if self.tags.iter().any(|tag| tag == "broad") => 2,
+            _ if self.is_broad() => 2,
             (Matcher::Assignment(_), _) => 3,
             _ => 4,
         }

@@ -36,7 +36,7 @@ impl Shape {
 }
 
 /// Parses an expression the way it will be compiled.
-pub fn parse(expression: &str) -> Result<Hir, String> {
+pub(super) fn parse(expression: &str) -> Result<Hir, String> {
     ParserBuilder::new().unicode(false).utf8(false).build().parse(expression).map_err(|error| format!("it does not parse: {error}"))
 }
 
@@ -55,22 +55,11 @@ fn starts_with(hir: &Hir, keywords: &[String]) -> bool {
 }
 
 /// Whether the expression asserts something on the byte before its first one.
-pub fn leading_look(hir: &Hir) -> Option<Look> {
+pub(super) fn leading_look(hir: &Hir) -> Option<Look> {
     match hir.kind() {
         HirKind::Look(look) => Some(*look),
         HirKind::Concat(parts) => parts.first().and_then(leading_look),
         HirKind::Capture(capture) => leading_look(&capture.sub),
-        _ => None,
-    }
-}
-
-/// The part of the tree within the group `name`.
-pub fn group<'h>(hir: &'h Hir, name: &str) -> Option<&'h Hir> {
-    match hir.kind() {
-        HirKind::Capture(capture) if capture.name.as_deref() == Some(name) => Some(&capture.sub),
-        HirKind::Capture(capture) => group(&capture.sub, name),
-        HirKind::Repetition(repetition) => group(&repetition.sub, name),
-        HirKind::Concat(parts) | HirKind::Alternation(parts) => parts.iter().find_map(|part| group(part, name)),
         _ => None,
     }
 }

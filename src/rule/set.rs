@@ -122,7 +122,8 @@ impl RuleSet {
     pub fn file_rules_for(&self, path: Option<&[u8]>, head: &[u8], mut found: impl FnMut(u32)) {
         for &number in &self.magic_rules {
             let Matcher::File(file) = &self.rule(number).matcher else { continue };
-            let is_magic = head.len() >= file.magic.len() && file.magic.iter().zip(head).all(|(wanted, &byte)| wanted.is_none_or(|wanted| wanted == byte));
+            let is_magic = head.len() >= file.magic.len()
+                && file.magic.iter().zip(head).all(|(wanted, &byte)| wanted.is_none_or(|wanted| wanted == byte));
             if is_magic {
                 found(number);
             }

@@ -68,7 +68,8 @@ pub(super) fn read<'s>(crew: &'s Crew<'_>, source: &'s dyn Source, job: &'s Job,
     match source.open(&job.key) {
         Ok(blob) => read_blob(crew, releasing(blob, source), job, size, &mut SharedSink { crew, job, source, scope }),
         Err(error) => {
-            let reason = if matches!(error, crate::source::SourceError::MissingBlob { .. }) { Reason::MissingBlob } else { Reason::Unreadable };
+            let reason =
+                if matches!(error, crate::source::SourceError::MissingBlob { .. }) { Reason::MissingBlob } else { Reason::Unreadable };
             job.odd(reason, error.to_string());
         }
     }
@@ -77,7 +78,9 @@ pub(super) fn read<'s>(crew: &'s Crew<'_>, source: &'s dyn Source, job: &'s Job,
 /// A compressed mapped blob is read as a stream that gives its pages back behind it.
 fn releasing<'s>(blob: Blob<'s>, source: &'s dyn Source) -> Blob<'s> {
     match blob {
-        Blob::Mapped(bytes) if Compression::sniff(bytes) != Compression::None => Blob::Stream(Box::new(Releasing { bytes, at: 0, released: 0, source })),
+        Blob::Mapped(bytes) if Compression::sniff(bytes) != Compression::None => {
+            Blob::Stream(Box::new(Releasing { bytes, at: 0, released: 0, source }))
+        }
         other => other,
     }
 }

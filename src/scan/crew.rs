@@ -43,9 +43,23 @@ impl<'c> Crew<'c> {
         let readers = usize::try_from(budget / READER_BYTES).unwrap_or(jobs).clamp(1, jobs);
         let max_in_flight = usize::try_from(budget / 2 / BATCH_BYTES).unwrap_or(usize::MAX).clamp(1, jobs * 3);
         // Without a pool everything runs on the calling thread; so it does where the system refuses threads.
-        let pool = if jobs > 1 { ThreadPoolBuilder::new().num_threads(jobs).thread_name(|index| format!("scan-{index}")).build().ok() } else { None };
+        let pool = if jobs > 1 {
+            ThreadPoolBuilder::new().num_threads(jobs).thread_name(|index| format!("scan-{index}")).build().ok()
+        } else {
+            None
+        };
         let buffers = Mutex::new(Vec::new());
-        Self { rules, options, progress, pool, readers, max_in_flight, busy_readers: AtomicUsize::new(0), in_flight: AtomicUsize::new(0), buffers }
+        Self {
+            rules,
+            options,
+            progress,
+            pool,
+            readers,
+            max_in_flight,
+            busy_readers: AtomicUsize::new(0),
+            in_flight: AtomicUsize::new(0),
+            buffers,
+        }
     }
 
     /// Reads blobs, the largest first.
@@ -95,7 +109,8 @@ impl<'c> Crew<'c> {
         self.buffers.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
     }
 
-    fn give_back(&self, buffer: Vec<u8>) {
+    fn give_back(&self, mut buffer: Vec<u8>) {
+        buffer.clear();
         let mut buffers = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
         if buffers.len() <= self.max_in_flight {
             buffers.push(buffer);

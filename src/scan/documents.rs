@@ -31,7 +31,10 @@ pub(super) fn search(rules: &RuleSet, document: &TextDocument, config: Option<&C
 fn in_text(rules: &RuleSet, bytes: &[u8], place: &Place) -> Vec<InDocument> {
     let mut candidates = detect::candidates(rules, &Chunk::whole(bytes), &Subject::DOCUMENT).candidates;
     candidates.sort_by_key(|candidate| (candidate.span.start, candidate.span.end, candidate.rule));
-    overlap::resolve(candidates).into_iter().map(|(candidate, matched_too)| InDocument { place: place.clone(), candidate, matched_too }).collect()
+    overlap::resolve(candidates)
+        .into_iter()
+        .map(|(candidate, matched_too)| InDocument { place: place.clone(), candidate, matched_too })
+        .collect()
 }
 
 fn place_of(document: &TextDocument, pointer: &str, layer_of_step: Option<&[Option<usize>]>) -> Place {

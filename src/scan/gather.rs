@@ -159,7 +159,10 @@ impl Gatherer {
             gathered.found.truncate(limits.findings_per_layer);
         }
         if dropped > 0 {
-            let detail = format!("{dropped} more matches than the bounds ({} a file, {} a layer) are not listed; the first ones are", limits.findings_per_file, limits.findings_per_layer);
+            let detail = format!(
+                "{dropped} more matches than the bounds ({} a file, {} a layer) are not listed; the first ones are",
+                limits.findings_per_file, limits.findings_per_layer
+            );
             gathered.oddities.push(Oddity { reason: Reason::FindingsLimit, path: None, size: None, detail });
         }
         self.exhausted.sort();

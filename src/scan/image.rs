@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use super::Results;
 use super::blob::BlobResult;
 use super::crew::Crew;
 use super::documents::{self, InDocument};
 use super::gather::Found;
-use super::Results;
 use crate::detect::Candidate;
 use crate::finding::{Coverage, Finding, ImageFacts, LayerFacts, MAX_ALSO, Part, Place, Position, Reason, RuleFacts, Scan, Visibility};
 use crate::layer::index::Fate;
@@ -63,7 +63,13 @@ fn facts(source: &str, image: &Image) -> ImageFacts {
         created_by: layer.created_by.clone(),
         size: layer.descriptor.as_ref().and_then(|descriptor| descriptor.size),
     });
-    ImageFacts { source: source.to_owned(), name: image.name.clone(), digest: image.digest.clone(), platform: image.platform.clone(), layers: layers.collect() }
+    ImageFacts {
+        source: source.to_owned(),
+        name: image.name.clone(),
+        digest: image.digest.clone(),
+        platform: image.platform.clone(),
+        layers: layers.collect(),
+    }
 }
 
 /// What a person would call a layer.
@@ -112,16 +118,31 @@ fn mismatches(source: &str, image: &Image, results: &Results, coverage: &mut Cov
         }
         let expects_archive = matches!(media_type, MediaType::Layer | MediaType::ForeignLayer) && !image.is_rootfs;
         if expects_archive && !result.is_archive && result.expanded > 0 {
-            coverage.skip(Reason::NotAnArchive, label.clone(), Some(result.expanded), "not a tar archive in any known compression; its bytes were scanned as they are");
+            coverage.skip(
+                Reason::NotAnArchive,
+                label.clone(),
+                Some(result.expanded),
+                "not a tar archive in any known compression; its bytes were scanned as they are",
+            );
         }
         if let (Some(expected), Some(actual)) = (layer.descriptor.as_ref().map(|descriptor| &descriptor.digest), &result.digest) {
             if expected != actual && expected.algorithm() == actual.algorithm() {
-                coverage.skip(Reason::DigestMismatch, label.clone(), None, format!("the blob hashes to {actual}: it is not the one the manifest names; what is there was scanned"));
+                coverage.skip(
+                    Reason::DigestMismatch,
+                    label.clone(),
+                    None,
+                    format!("the blob hashes to {actual}: it is not the one the manifest names; what is there was scanned"),
+                );
             }
         }
         if let (Some(expected), Some(actual)) = (&layer.diff_id, &result.diff_id) {
             if expected != actual && expected.algorithm() == actual.algorithm() {
-                coverage.skip(Reason::DiffIdMismatch, label, None, format!("the config says {expected}, the layer hashes to {actual}; what is there was scanned"));
+                coverage.skip(
+                    Reason::DiffIdMismatch,
+                    label,
+                    None,
+                    format!("the config says {expected}, the layer hashes to {actual}; what is there was scanned"),
+                );
             }
         }
     }
@@ -145,7 +166,8 @@ impl Assembly<'_> {
                 indexes.entry(key).or_default().push(index);
             }
         }
-        let mut blobs: Vec<(Vec<usize>, &BlobResult)> = indexes.into_iter().filter_map(|(key, indexes)| Some((indexes, self.results.get(key)?))).collect();
+        let mut blobs: Vec<(Vec<usize>, &BlobResult)> =
+            indexes.into_iter().filter_map(|(key, indexes)| Some((indexes, self.results.get(key)?))).collect();
         blobs.sort_by_key(|(indexes, _)| indexes[0]);
         for (indexes, result) in blobs {
             for found in &result.found {
@@ -161,7 +183,13 @@ impl Assembly<'_> {
         let mut also: Vec<Place> = found.also.iter().map(|&position| place(first, Some(position))).collect();
         let names = self.other_names(&found.entry, indexes[indexes.len() - 1]);
         if !self.image.is_rootfs && found.entry.kind != EntryKind::Stray {
-            let links = names.iter().map(|(path, layer, _)| Place::LayerFile { layer: *layer, path: path.clone(), inner: Vec::new(), part: found.part.clone(), position: None });
+            let links = names.iter().map(|(path, layer, _)| Place::LayerFile {
+                layer: *layer,
+                path: path.clone(),
+                inner: Vec::new(),
+                part: found.part.clone(),
+                position: None,
+            });
             also.extend(links);
         }
         also.extend(indexes[1..].iter().map(|&layer| place(layer, found.position)));
@@ -173,7 +201,9 @@ impl Assembly<'_> {
     fn place(&self, found: &Found, layer: usize, position: Option<Position>) -> Place {
         let (path, part) = (found.entry.path.clone(), found.part.clone());
         match (found.entry.kind, self.image.is_rootfs) {
-            (EntryKind::Stray, _) => Place::LayerBytes { layer, position: position.unwrap_or(Position { offset: found.entry.base, line: 1, column: 1 }) },
+            (EntryKind::Stray, _) => {
+                Place::LayerBytes { layer, position: position.unwrap_or(Position { offset: found.entry.base, line: 1, column: 1 }) }
+            }
             (_, true) => Place::RootfsFile { path, inner: Vec::new(), part, position },
             (_, false) => Place::LayerFile { layer, path, inner: Vec::new(), part, position },
         }
@@ -255,7 +285,14 @@ impl Assembly<'_> {
         }
     }
 
-    fn finding(&self, candidate: &Candidate, matched_too: &[u32], place: Place, also: Vec<Place>, visibility: Option<Visibility>) -> Finding {
+    fn finding(
+        &self,
+        candidate: &Candidate,
+        matched_too: &[u32],
+        place: Place,
+        also: Vec<Place>,
+        visibility: Option<Visibility>,
+    ) -> Finding {
         finding(self.crew, self.number, candidate, matched_too, place, also, visibility)
     }
 }
@@ -271,7 +308,15 @@ fn importance(kind: DocumentKind, place: &Place) -> u8 {
     }
 }
 
-fn finding(crew: &Crew<'_>, image: usize, candidate: &Candidate, matched_too: &[u32], place: Place, also: Vec<Place>, visibility: Option<Visibility>) -> Finding {
+fn finding(
+    crew: &Crew<'_>,
+    image: usize,
+    candidate: &Candidate,
+    matched_too: &[u32],
+    place: Place,
+    also: Vec<Place>,
+    visibility: Option<Visibility>,
+) -> Finding {
     let rule: Arc<RuleFacts> = Arc::clone(&crew.rules.rule(candidate.rule).facts);
     Finding {
         id: fingerprint(&rule.id, candidate.secret.expose(), &place),
@@ -299,7 +344,8 @@ fn fingerprint(rule: &str, secret: &[u8], place: &Place) -> String {
     };
     let inner = place.inner().join(&b'!');
     // A step's number changes when a line is added to the Dockerfile; what it says does not.
-    let pointer: String = place.pointer().unwrap_or_default().split('/').filter(|step| step.parse::<u32>().is_err()).collect::<Vec<_>>().join("/");
+    let pointer: String =
+        place.pointer().unwrap_or_default().split('/').filter(|step| step.parse::<u32>().is_err()).collect::<Vec<_>>().join("/");
     for field in [b"layersift/1", rule.as_bytes(), secret, place.path().unwrap_or_default(), &inner, part.as_bytes(), pointer.as_bytes()] {
         hasher.update(&(field.len() as u64).to_le_bytes());
         hasher.update(field);
@@ -317,7 +363,8 @@ fn extras(contents: &Contents, results: &Results, crew: &Crew<'_>, image: usize,
                 _ => [name.as_bytes(), b"!", &found.entry.path].concat(),
             };
             let place = Place::ArchiveMember { path, position: found.position };
-            let same = |finding: &&mut Finding| finding.image >= image && finding.visibility.is_none() && finding.secret == found.candidate.secret;
+            let same =
+                |finding: &&mut Finding| finding.image >= image && finding.visibility.is_none() && finding.secret == found.candidate.secret;
             match scan.findings.iter_mut().find(same) {
                 Some(finding) if finding.also.len() < MAX_ALSO => finding.also.push(place),
                 Some(_) => {}

@@ -27,24 +27,12 @@ pub(super) struct Archive {
 
 impl Archive {
     pub(super) fn open(path: &Path, wanted: Wanted) -> Result<Self, SourceError> {
-        let failed = |action| {
-            move |error| SourceError::Io {
-                action,
-                path: path.to_owned(),
-                error,
-            }
-        };
+        let failed = |action| move |error| SourceError::Io { action, path: path.to_owned(), error };
         let file = File::open(path).map_err(failed("open"))?;
         let mapping = Mapping::of(&file).map_err(failed("map"))?;
         let (index, cut) = index(mapping.bytes());
         let skipped = index_problems(&index, cut, path);
-        Ok(Self {
-            path: path.to_owned(),
-            mapping,
-            index,
-            skipped,
-            wanted,
-        })
+        Ok(Self { path: path.to_owned(), mapping, index, skipped, wanted })
     }
 
     fn bytes(&self, key: &BlobKey) -> Option<&[u8]> {
@@ -73,19 +61,13 @@ fn index(bytes: &[u8]) -> (ArchiveIndex, Option<Cut>) {
 /// What could not be indexed.
 pub(super) fn index_problems(index: &ArchiveIndex, cut: Option<Cut>, path: &Path) -> Vec<Skipped> {
     let place = path.display().to_string();
-    let skipped = |reason, detail: String| Skipped {
-        reason,
-        place: place.clone(),
-        size: None,
-        detail,
-    };
+    let skipped = |reason, detail: String| Skipped { reason, place: place.clone(), size: None, detail };
     let mut problems = Vec::new();
     match cut {
         None => {}
-        Some(Cut::Truncated) => problems.push(skipped(
-            Reason::TruncatedArchive,
-            "the archive ends within a member; what came before was used".to_owned(),
-        )),
+        Some(Cut::Truncated) => {
+            problems.push(skipped(Reason::TruncatedArchive, "the archive ends within a member; what came before was used".to_owned()))
+        }
         Some(Cut::Malformed(problem, position)) => {
             let detail = format!("the header at byte {position} is damaged ({problem}); what came before was used, the rest was not read");
             problems.push(skipped(Reason::TruncatedArchive, detail));
@@ -93,10 +75,7 @@ pub(super) fn index_problems(index: &ArchiveIndex, cut: Option<Cut>, path: &Path
         Some(Cut::Io(error)) => problems.push(skipped(Reason::DamagedStream, format!("{error}; what came before was used"))),
     }
     if index.is_full() {
-        problems.push(skipped(
-            Reason::EntriesLimit,
-            "the archive has more than 1,000,000 members; the rest were not looked at".to_owned(),
-        ));
+        problems.push(skipped(Reason::EntriesLimit, "the archive has more than 1,000,000 members; the rest were not looked at".to_owned()));
     }
     problems
 }
@@ -107,9 +86,7 @@ impl Members for Archive {
     }
 
     fn document(&self, key: &BlobKey) -> Result<Vec<u8>, Lost> {
-        self.bytes(key)
-            .map(<[u8]>::to_vec)
-            .ok_or_else(|| Lost::new(Reason::MissingBlob, "the archive has no such member"))
+        self.bytes(key).map(<[u8]>::to_vec).ok_or_else(|| Lost::new(Reason::MissingBlob, "the archive has no such member"))
     }
 }
 
@@ -120,11 +97,12 @@ impl Source for Archive {
         Ok(contents)
     }
 
+    fn release(&self, bytes: &[u8]) {
+        self.mapping.release(bytes);
+    }
+
     fn open(&self, blob: &BlobKey) -> Result<Blob<'_>, SourceError> {
-        let missing = || SourceError::MissingBlob {
-            path: self.path.clone(),
-            key: blob.0.clone(),
-        };
+        let missing = || SourceError::MissingBlob { path: self.path.clone(), key: blob.0.clone() };
         self.bytes(blob).map(Blob::Mapped).ok_or_else(missing)
     }
 }
@@ -135,17 +113,9 @@ pub(super) fn contents_of(members: &dyn Members, index: &ArchiveIndex, wanted: &
     let mut resolver = Resolver::new(members, wanted);
     let has = |name| members.find(name).is_ok();
     let (has_index, has_list) = (has("index.json"), has("manifest.json"));
-    let malformed = |document: &str, problem| SourceError::Document {
-        path: path.to_owned(),
-        document: document.to_owned(),
-        problem,
-    };
+    let malformed = |document: &str, problem| SourceError::Document { path: path.to_owned(), document: document.to_owned(), problem };
     if has_index && let Some((_, bytes)) = resolver.document("index.json", "index.json", None) {
-        let document = |bytes| TextDocument {
-            kind: DocumentKind::Manifest,
-            name: "index.json".to_owned(),
-            bytes,
-        };
+        let document = |bytes| TextDocument { kind: DocumentKind::Manifest, name: "index.json".to_owned(), bytes };
         match Index::parse(&bytes) {
             Ok(index) => IndexWalk::new(&mut resolver).run(&index, document(bytes)),
             Err(problem) if !has_list => return Err(malformed("index.json", problem)),

@@ -63,12 +63,7 @@ impl ArchiveIndex {
             key = BlobKey(format!("{name}@{}", member.position));
         }
         self.keys.insert(key.clone(), self.files.len());
-        self.files.push(File {
-            name,
-            key: key.clone(),
-            position: member.position,
-            size: member.size,
-        });
+        self.files.push(File { name, key: key.clone(), position: member.position, size: member.size });
         key
     }
 
@@ -97,10 +92,7 @@ impl ArchiveIndex {
                 Some(Target::Link(target)) => name = target.clone().ok_or_else(escapes)?,
                 Some(Target::File(index)) => {
                     let file = &self.files[*index];
-                    return Ok(Located {
-                        key: file.key.clone(),
-                        size: file.size,
-                    });
+                    return Ok(Located { key: file.key.clone(), size: file.size });
                 }
             }
         }
@@ -139,12 +131,7 @@ mod tests {
     fn index(members: &[(&str, Kind)]) -> ArchiveIndex {
         let mut index = ArchiveIndex::default();
         for (position, (name, kind)) in members.iter().enumerate() {
-            index.add(&Member {
-                name: (*name).to_owned(),
-                kind: kind.clone(),
-                position: position as u64,
-                size: 1,
-            });
+            index.add(&Member { name: (*name).to_owned(), kind: kind.clone(), position: position as u64, size: 1 });
         }
         index
     }

@@ -24,19 +24,13 @@ pub(super) struct Entry {
 /// Parses the list; entries of another shape are empty.
 pub(super) fn parse(bytes: &[u8]) -> Result<Vec<Entry>, MalformedDocument> {
     const EXPECTED: &str = "a Docker archive's manifest";
-    let malformed = |problem: String| MalformedDocument {
-        expected: EXPECTED,
-        problem,
-    };
+    let malformed = |problem: String| MalformedDocument { expected: EXPECTED, problem };
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     // The library's own text may quote the document.
     let at = |error: serde_json::Error| malformed(format!("it does not parse at line {} column {}", error.line(), error.column()));
     let value: Value = serde_json::from_slice(bytes).map_err(at)?;
     let entries = value.as_array().ok_or_else(|| malformed("it is not a list".to_owned()))?;
-    if !entries
-        .iter()
-        .any(|entry| entry.get("Layers").is_some() || entry.get("Config").is_some())
-    {
+    if !entries.iter().any(|entry| entry.get("Layers").is_some() || entry.get("Config").is_some()) {
         return Err(malformed("no entry has `Config` or `Layers`".to_owned()));
     }
     Ok(entries.iter().map(Entry::from_json).collect())
@@ -93,20 +87,9 @@ fn is_wanted(resolver: &mut Resolver<'_>, entry: &Entry) -> bool {
 }
 
 fn add_entry(resolver: &mut Resolver<'_>, entry: &Entry, position: usize, named: &mut BTreeSet<usize>) -> Option<usize> {
-    let subject = entry
-        .tags
-        .first()
-        .map_or_else(|| format!("image {position} of manifest.json"), |tag| format!("image {tag}"));
-    let layers: Vec<LayerRef> = entry
-        .layers
-        .iter()
-        .map(|layer| layer_ref(resolver, layer.as_deref(), &subject))
-        .collect();
-    let config_key = entry
-        .config
-        .as_ref()
-        .and_then(|name| resolver.members.find(name).ok())
-        .map(|located| located.key);
+    let subject = entry.tags.first().map_or_else(|| format!("image {position} of manifest.json"), |tag| format!("image {tag}"));
+    let layers: Vec<LayerRef> = entry.layers.iter().map(|layer| layer_ref(resolver, layer.as_deref(), &subject)).collect();
+    let config_key = entry.config.as_ref().and_then(|name| resolver.members.find(name).ok()).map(|located| located.key);
     if let Some(image) = resolver.same_image(config_key.as_ref(), &layers) {
         // These names are whole, an index may have but the tag. The first one stays, as it would in a list of one entry.
         if let (Some(tag), true) = (entry.tags.first(), named.insert(image)) {
@@ -125,23 +108,12 @@ fn add_entry(resolver: &mut Resolver<'_>, entry: &Entry, position: usize, named:
     if let (Some((_, bytes)), Some(promised)) = (&config, entry.promised_digest()) {
         let actual = Digest::sha256(bytes);
         if actual != promised {
-            resolver.note(
-                Reason::DigestMismatch,
-                &place,
-                None,
-                format!("its bytes hash to {actual}; they were scanned as they are"),
-            );
+            resolver.note(Reason::DigestMismatch, &place, None, format!("its bytes hash to {actual}; they were scanned as they are"));
         }
     }
     let digest = config.as_ref().map(|(_, bytes)| Digest::sha256(bytes));
-    let image = resolver.image(Parts {
-        name: entry.tags.first().cloned(),
-        digest,
-        platform: None,
-        config,
-        layers,
-        documents: Vec::new(),
-    })?;
+    let image =
+        resolver.image(Parts { name: entry.tags.first().cloned(), digest, platform: None, config, layers, documents: Vec::new() })?;
     named.insert(image);
     Some(image)
 }
@@ -150,12 +122,7 @@ fn layer_ref(resolver: &mut Resolver<'_>, name: Option<&str>, subject: &str) -> 
     let blob = match name {
         Some(name) => resolver.layer(name, &format!("layer {name} of {subject}"), None),
         None => {
-            resolver.note(
-                Reason::MalformedDocument,
-                &format!("layers of {subject}"),
-                None,
-                "a layer's name is not a text",
-            );
+            resolver.note(Reason::MalformedDocument, &format!("layers of {subject}"), None, "a layer's name is not a text");
             None
         }
     };
@@ -164,11 +131,7 @@ fn layer_ref(resolver: &mut Resolver<'_>, name: Option<&str>, subject: &str) -> 
 
 /// The document of the list.
 pub(super) fn document(bytes: Vec<u8>) -> TextDocument {
-    TextDocument {
-        kind: DocumentKind::Manifest,
-        name: "manifest.json".to_owned(),
-        bytes,
-    }
+    TextDocument { kind: DocumentKind::Manifest, name: "manifest.json".to_owned(), bytes }
 }
 
 #[cfg(test)]
@@ -179,14 +142,7 @@ mod tests {
     #[test]
     fn entries_are_read_as_far_as_they_make_sense() {
         let entries = parse(br#"[{"Config":"a.json","RepoTags":null,"Layers":["x",7]},{"Layers":"x"}]"#).unwrap();
-        assert_eq!(
-            entries[0],
-            Entry {
-                config: Some("a.json".into()),
-                tags: vec![],
-                layers: vec![Some("x".into()), None]
-            }
-        );
+        assert_eq!(entries[0], Entry { config: Some("a.json".into()), tags: vec![], layers: vec![Some("x".into()), None] });
         assert_eq!(entries[1], Entry::default());
         for bad in [&b""[..], b"null", b"{}", b"[]", b"[1]", br#"[{"name":"web app"}]"#] {
             assert!(parse(bad).is_err());
@@ -197,19 +153,9 @@ mod tests {
     fn a_config_is_named_by_its_digest() {
         let hex = "a1".repeat(32);
         for name in [format!("{hex}.json"), format!("blobs/sha256/{hex}")] {
-            let entry = Entry {
-                config: Some(name),
-                ..Entry::default()
-            };
+            let entry = Entry { config: Some(name), ..Entry::default() };
             assert_eq!(entry.promised_digest().unwrap().hex(), hex);
         }
-        assert_eq!(
-            Entry {
-                config: Some("config.json".into()),
-                ..Entry::default()
-            }
-            .promised_digest(),
-            None
-        );
+        assert_eq!(Entry { config: Some("config.json".into()), ..Entry::default() }.promised_digest(), None);
     }
 }

@@ -43,19 +43,9 @@ struct Slot {
 
 impl Folder {
     pub(super) fn open(path: &Path, naming: Naming) -> Result<Self, SourceError> {
-        let failed = |error| SourceError::Io {
-            action: "open",
-            path: path.to_owned(),
-            error,
-        };
+        let failed = |error| SourceError::Io { action: "open", path: path.to_owned(), error };
         let real_path = path.canonicalize().map_err(failed)?;
-        Ok(Self {
-            path: path.to_owned(),
-            real_path,
-            naming,
-            found: Mutex::default(),
-            slots: OnceLock::new(),
-        })
+        Ok(Self { path: path.to_owned(), real_path, naming, found: Mutex::default(), slots: OnceLock::new() })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -65,17 +55,10 @@ impl Folder {
     /// The bytes of a document with a fixed name; none if there is no such file.
     pub(super) fn fixed_document(&self, name: &str) -> Result<Option<Vec<u8>>, SourceError> {
         let path = self.path.join(name);
-        let failed = |error| SourceError::Io {
-            action: "read",
-            path: path.clone(),
-            error,
-        };
+        let failed = |error| SourceError::Io { action: "read", path: path.clone(), error };
         match fs::metadata(&path) {
             Ok(meta) if meta.is_file() && meta.len() <= MAX_DOCUMENT => read_bounded(&path).map(Some).map_err(failed),
-            Ok(_) => Err(SourceError::NotAnImage {
-                path: path.clone(),
-                problem: "it is not a file of at most 64 MiB".to_owned(),
-            }),
+            Ok(_) => Err(SourceError::NotAnImage { path: path.clone(), problem: "it is not a file of at most 64 MiB".to_owned() }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(failed(error)),
         }
@@ -84,38 +67,30 @@ impl Folder {
     /// To be called when the listing is over: from now on the blobs that it found can be opened.
     pub(super) fn listed(&self) {
         let found = std::mem::take(&mut *self.found.lock().unwrap_or_else(PoisonError::into_inner));
-        let slots = found
-            .into_iter()
-            .map(|(key, path)| {
-                (
-                    key,
-                    Slot {
-                        path,
-                        mapping: OnceLock::new(),
-                    },
-                )
-            })
-            .collect();
+        let slots = found.into_iter().map(|(key, path)| (key, Slot { path, mapping: OnceLock::new() })).collect();
         // A second listing finds the same blobs.
         let _ = self.slots.set(slots);
     }
 
     pub(super) fn blob(&self, key: &BlobKey) -> Result<Blob<'_>, SourceError> {
-        let missing = || SourceError::MissingBlob {
-            path: self.path.clone(),
-            key: key.0.clone(),
-        };
+        let missing = || SourceError::MissingBlob { path: self.path.clone(), key: key.0.clone() };
         let slot = self.slots.get().and_then(|slots| slots.get(key)).ok_or_else(missing)?;
-        let failed = |error| SourceError::Io {
-            action: "open",
-            path: slot.path.clone(),
-            error,
-        };
+        let failed = |error| SourceError::Io { action: "open", path: slot.path.clone(), error };
         let file = File::open(&slot.path).map_err(failed)?;
         match slot.mapping.get_or_init(|| Mapping::of(&file).ok()) {
             Some(mapping) => Ok(Blob::Mapped(mapping.bytes())),
             // Some file systems cannot map, and the number of mappings is bounded.
             None => Ok(Blob::Stream(Box::new(file))),
+        }
+    }
+
+    /// Gives the pages of a mapped blob back.
+    pub(super) fn release(&self, bytes: &[u8]) {
+        let mappings = self.slots.get().into_iter().flat_map(BTreeMap::values).filter_map(|slot| slot.mapping.get()?.as_ref());
+        for mapping in mappings {
+            if mapping.release(bytes) {
+                return;
+            }
         }
     }
 
@@ -145,9 +120,7 @@ impl Folder {
     fn promised(name: &str) -> Option<Digest> {
         let last = name.rsplit('/').next().unwrap_or(name);
         let hex = last.strip_suffix(".manifest.json").unwrap_or(last);
-        ["sha256", "sha512"]
-            .iter()
-            .find_map(|algorithm| format!("{algorithm}:{hex}").parse().ok())
+        ["sha256", "sha512"].iter().find_map(|algorithm| format!("{algorithm}:{hex}").parse().ok())
     }
 
     /// The path behind a name, if it may be opened.

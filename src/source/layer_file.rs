@@ -17,61 +17,36 @@ pub(super) struct LayerFile {
 
 impl LayerFile {
     pub(super) fn open(path: &Path) -> Result<Self, SourceError> {
-        let file = File::open(path).map_err(|error| SourceError::Io {
-            action: "open",
-            path: path.to_owned(),
-            error,
-        })?;
-        Ok(Self {
-            path: path.to_owned(),
-            mapping: Mapping::of(&file).ok(),
-        })
+        let file = File::open(path).map_err(|error| SourceError::Io { action: "open", path: path.to_owned(), error })?;
+        Ok(Self { path: path.to_owned(), mapping: Mapping::of(&file).ok() })
     }
 }
 
 /// An image of one layer and nothing else.
 pub(super) fn single_layer(key: BlobKey, is_rootfs: bool) -> Image {
-    let layer = Layer {
-        blob: Some(key),
-        descriptor: None,
-        diff_id: None,
-        created_by: None,
-        step: None,
-    };
-    Image {
-        name: None,
-        digest: None,
-        platform: None,
-        layers: vec![layer],
-        config: None,
-        documents: Vec::new(),
-        is_rootfs,
-    }
+    let layer = Layer { blob: Some(key), descriptor: None, diff_id: None, created_by: None, step: None };
+    Image { name: None, digest: None, platform: None, layers: vec![layer], config: None, documents: Vec::new(), is_rootfs }
 }
 
 impl Source for LayerFile {
     fn contents(&self) -> Result<Contents, SourceError> {
-        Ok(Contents {
-            images: vec![single_layer(BlobKey(KEY.to_owned()), false)],
-            ..Contents::default()
-        })
+        Ok(Contents { images: vec![single_layer(BlobKey(KEY.to_owned()), false)], ..Contents::default() })
+    }
+
+    fn release(&self, bytes: &[u8]) {
+        if let Some(mapping) = &self.mapping {
+            mapping.release(bytes);
+        }
     }
 
     fn open(&self, blob: &BlobKey) -> Result<Blob<'_>, SourceError> {
         if blob.0 != KEY {
-            return Err(SourceError::MissingBlob {
-                path: self.path.clone(),
-                key: blob.0.clone(),
-            });
+            return Err(SourceError::MissingBlob { path: self.path.clone(), key: blob.0.clone() });
         }
         if let Some(mapping) = &self.mapping {
             return Ok(Blob::Mapped(mapping.bytes()));
         }
-        let file = File::open(&self.path).map_err(|error| SourceError::Io {
-            action: "open",
-            path: self.path.clone(),
-            error,
-        })?;
+        let file = File::open(&self.path).map_err(|error| SourceError::Io { action: "open", path: self.path.clone(), error })?;
         Ok(Blob::Stream(Box::new(file)))
     }
 }

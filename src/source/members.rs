@@ -29,11 +29,7 @@ pub(super) struct Lost {
 
 impl Lost {
     pub(super) fn new(reason: Reason, detail: impl Into<String>) -> Self {
-        Self {
-            reason,
-            size: None,
-            detail: detail.into(),
-        }
+        Self { reason, size: None, detail: detail.into() }
     }
 }
 

@@ -27,4 +27,22 @@ impl Mapping {
     pub(super) fn bytes(&self) -> &[u8] {
         self.0.as_deref().unwrap_or_default()
     }
+
+    /// Gives the pages of `bytes` back to the system, if they are of this mapping. They can still be read: then they come from the file
+    /// again. Without it, a scan of a large image would seem to need as much memory as the image has bytes.
+    pub(super) fn release(&self, bytes: &[u8]) -> bool {
+        let Some(map) = &self.0 else { return false };
+        let Some(offset) = (bytes.as_ptr() as usize).checked_sub(map.as_ptr() as usize).filter(|offset| offset + bytes.len() <= map.len())
+        else {
+            return false;
+        };
+        // Safety: the mapping is of a file, shared and never written to, so that a page that is dropped holds nothing but what the file
+        // has, and reading it again gives the same bytes.
+        #[cfg(unix)]
+        #[allow(unsafe_code)]
+        let _ = unsafe { map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, offset, bytes.len()) };
+        #[cfg(not(unix))]
+        let _ = offset;
+        true
+    }
 }

@@ -5,8 +5,10 @@
 
 mod archive;
 mod archive_index;
+pub mod builder;
 mod docker_images;
 mod error;
+mod example;
 mod folder;
 mod layer_file;
 mod layout;

@@ -52,27 +52,13 @@ pub(super) struct IndexWalk<'r, 'a> {
 
 impl<'r, 'a> IndexWalk<'r, 'a> {
     pub(super) fn new(resolver: &'r mut Resolver<'a>) -> Self {
-        Self {
-            resolver,
-            stack: Vec::new(),
-            seen: HashMap::new(),
-            attestations: Vec::new(),
-            descriptors: 0,
-        }
+        Self { resolver, stack: Vec::new(), seen: HashMap::new(), attestations: Vec::new(), descriptors: 0 }
     }
 
     /// Adds all images that the outermost index leads to.
     pub(super) fn run(mut self, index: &Index, document: TextDocument) {
         let is_selected = self.resolver.wanted.selector.is_none();
-        self.index(
-            index,
-            document,
-            Context {
-                depth: 0,
-                name: None,
-                is_selected,
-            },
-        );
+        self.index(index, document, Context { depth: 0, name: None, is_selected });
         self.place_attestations();
     }
 
@@ -93,9 +79,7 @@ impl<'r, 'a> IndexWalk<'r, 'a> {
             }
             match entry {
                 Ok(descriptor) => first = first.or(self.descriptor(descriptor, context)),
-                Err(problem) => self
-                    .resolver
-                    .malformed(&format!("manifest {position} of {}", document.name), problem),
+                Err(problem) => self.resolver.malformed(&format!("manifest {position} of {}", document.name), problem),
             }
         }
         match first {
@@ -115,28 +99,18 @@ impl<'r, 'a> IndexWalk<'r, 'a> {
         if !descriptor.is_attestation() && !self.resolver.wants_platform(descriptor.platform.as_ref()) {
             return None;
         }
-        let context = Context {
-            depth: context.depth + 1,
-            name: context.name.or(descriptor.ref_name()),
-            is_selected,
-        };
+        let context = Context { depth: context.depth + 1, name: context.name.or(descriptor.ref_name()), is_selected };
         if let Some(first) = self.seen.get(&(descriptor.digest.clone(), is_selected)).copied() {
             self.name_if_nameless(first, context.name);
             return first;
         }
         let place = format!("manifest {}", descriptor.digest);
         if self.stack.contains(&descriptor.digest) {
-            self.resolver
-                .note(Reason::TooDeep, &place, descriptor.size, "the index leads back to itself");
+            self.resolver.note(Reason::TooDeep, &place, descriptor.size, "the index leads back to itself");
             return None;
         }
         if context.depth > MAX_DEPTH {
-            self.resolver.note(
-                Reason::TooDeep,
-                &place,
-                descriptor.size,
-                format!("it is nested in more than {MAX_DEPTH} indexes"),
-            );
+            self.resolver.note(Reason::TooDeep, &place, descriptor.size, format!("it is nested in more than {MAX_DEPTH} indexes"));
             return None;
         }
         let first = self.follow(descriptor, &place, context, asked_for);
@@ -159,11 +133,7 @@ impl<'r, 'a> IndexWalk<'r, 'a> {
             Some(Selector::Digest(digest)) => {
                 self.resolver.known.insert(descriptor.digest.to_string());
                 // What is said about the image goes with it.
-                descriptor.digest == *digest
-                    || descriptor
-                        .annotations
-                        .get(SUBJECT)
-                        .is_some_and(|subject| *subject == digest.to_string())
+                descriptor.digest == *digest || descriptor.annotations.get(SUBJECT).is_some_and(|subject| *subject == digest.to_string())
             }
             Some(Selector::Tag(_)) if depth > 0 => false,
             Some(Selector::Tag(_)) => {
@@ -184,11 +154,7 @@ impl<'r, 'a> IndexWalk<'r, 'a> {
         let (_, bytes) = self.resolver.document(&name, place, Some(descriptor))?;
         match Document::parse(&bytes, descriptor.kind()) {
             Ok(Document::Index(index)) => {
-                let document = TextDocument {
-                    kind: DocumentKind::Manifest,
-                    name: descriptor.digest.to_string(),
-                    bytes,
-                };
+                let document = TextDocument { kind: DocumentKind::Manifest, name: descriptor.digest.to_string(), bytes };
                 self.stack.push(descriptor.digest.clone());
                 let first = self.index(&index, document, context);
                 self.stack.pop();
@@ -199,27 +165,16 @@ impl<'r, 'a> IndexWalk<'r, 'a> {
                 let referenced = descriptor.annotations.get(SUBJECT).and_then(|digest| digest.parse().ok());
                 let subject = referenced.or_else(|| manifest.subject.as_ref().map(|subject| subject.digest.clone()));
                 let digest = descriptor.digest.clone();
-                self.attestations.push(Attestation {
-                    digest,
-                    subject,
-                    manifest,
-                    bytes,
-                    is_asked_for: asked_for,
-                });
+                self.attestations.push(Attestation { digest, subject, manifest, bytes, is_asked_for: asked_for });
                 None
             }
             Ok(Document::Manifest(manifest)) => {
                 self.manifest(&descriptor.digest, descriptor.platform.clone(), manifest, bytes, context.name)
             }
             Err(problem) => {
-                self.resolver
-                    .note(Reason::MalformedDocument, place, Some(bytes.len() as u64), problem.to_string());
+                self.resolver.note(Reason::MalformedDocument, place, Some(bytes.len() as u64), problem.to_string());
                 if context.is_selected {
-                    let document = TextDocument {
-                        kind: DocumentKind::Manifest,
-                        name: descriptor.digest.to_string(),
-                        bytes,
-                    };
+                    let document = TextDocument { kind: DocumentKind::Manifest, name: descriptor.digest.to_string(), bytes };
                     self.resolver.homeless.push(document);
                 }
                 None
@@ -239,20 +194,9 @@ impl<'r, 'a> IndexWalk<'r, 'a> {
         let config = manifest.config.and_then(|config| self.config(config, &image));
         let layers = manifest.layers.into_iter().enumerate();
         let layers = layers.map(|(position, layer)| self.layer(layer, position, &image)).collect();
-        let document = TextDocument {
-            kind: DocumentKind::Manifest,
-            name: "manifest".to_owned(),
-            bytes,
-        };
+        let document = TextDocument { kind: DocumentKind::Manifest, name: "manifest".to_owned(), bytes };
         let (name, digest) = (name.map(str::to_owned), Some(digest.clone()));
-        self.resolver.image(Parts {
-            name,
-            digest,
-            platform,
-            config,
-            layers,
-            documents: vec![document],
-        })
+        self.resolver.image(Parts { name, digest, platform, config, layers, documents: vec![document] })
     }
 
     fn config(&mut self, config: Result<Descriptor, MalformedDescriptor>, image: &str) -> Option<(BlobKey, Vec<u8>)> {
@@ -274,17 +218,11 @@ impl<'r, 'a> IndexWalk<'r, 'a> {
             Ok(layer) => {
                 let name = self.resolver.members.blob_name(&layer.digest);
                 let blob = self.resolver.layer(&name, &format!("layer {}", layer.digest), Some(&layer));
-                LayerRef {
-                    blob,
-                    descriptor: Some(layer),
-                }
+                LayerRef { blob, descriptor: Some(layer) }
             }
             Err(problem) => {
                 self.resolver.malformed(&format!("layer {position} of {image}"), &problem);
-                LayerRef {
-                    blob: None,
-                    descriptor: None,
-                }
+                LayerRef { blob: None, descriptor: None }
             }
         }
     }
@@ -292,11 +230,7 @@ impl<'r, 'a> IndexWalk<'r, 'a> {
     fn place_attestations(&mut self) {
         for attestation in std::mem::take(&mut self.attestations) {
             let subject = attestation.subject.as_ref();
-            let image = self
-                .resolver
-                .images
-                .iter()
-                .position(|image| image.digest.is_some() && image.digest.as_ref() == subject);
+            let image = self.resolver.images.iter().position(|image| image.digest.is_some() && image.digest.as_ref() == subject);
             if image.is_none() && !self.resolver.wanted.is_all() && !attestation.is_asked_for {
                 continue;
             }
@@ -316,19 +250,14 @@ impl<'r, 'a> IndexWalk<'r, 'a> {
 
     /// The attestation's documents; none if one of its blobs is not a document.
     fn statements(&mut self, attestation: &Attestation) -> Option<Vec<TextDocument>> {
-        let document = |digest: &Digest, bytes| TextDocument {
-            kind: DocumentKind::Attestation,
-            name: digest.to_string(),
-            bytes,
-        };
+        let document = |digest: &Digest, bytes| TextDocument { kind: DocumentKind::Attestation, name: digest.to_string(), bytes };
         let mut documents = vec![document(&attestation.digest, attestation.bytes.clone())];
         let manifest = &attestation.manifest;
         for (position, descriptor) in manifest.config.iter().chain(&manifest.layers).enumerate() {
             let descriptor = match descriptor {
                 Ok(descriptor) => descriptor,
                 Err(problem) => {
-                    self.resolver
-                        .malformed(&format!("document {position} of attestation {}", attestation.digest), problem);
+                    self.resolver.malformed(&format!("document {position} of attestation {}", attestation.digest), problem);
                     continue;
                 }
             };

@@ -46,17 +46,8 @@ pub(super) struct Stream {
 
 impl OnePass for Stream {
     fn read(self: Box<Self>, sink: &mut dyn BlobSink) -> Result<Contents, SourceError> {
-        let Stream {
-            path,
-            reader,
-            form,
-            wanted,
-        } = *self;
-        let failed = |error| SourceError::Io {
-            action: "read",
-            path: path.clone(),
-            error,
-        };
+        let Stream { path, reader, form, wanted } = *self;
+        let failed = |error| SourceError::Io { action: "read", path: path.clone(), error };
         let (_, decoded) = decode(Blob::Stream(reader)).map_err(failed)?;
         let Decoded::Stream(mut decoder) = decoded else {
             return Err(failed(io::Error::other("a stream was decoded into a mapping")));
@@ -65,26 +56,14 @@ impl OnePass for Stream {
         // An error here comes again behind the head.
         let error = (&mut decoder).take(PEEKED).read_to_end(&mut head).err();
         let is_archive = form == Form::Archive || (form == Form::Any && looks_like_image_archive(&head));
-        let stream = Peeked {
-            head: Cursor::new(head),
-            error,
-            rest: &mut decoder,
-        };
-        let mut contents = if is_archive {
-            ArchiveStream::default().read(stream, sink, &wanted, path.clone())?
-        } else {
-            read_layer(stream, sink)
-        };
+        let stream = Peeked { head: Cursor::new(head), error, rest: &mut decoder };
+        let mut contents =
+            if is_archive { ArchiveStream::default().read(stream, sink, &wanted, path.clone())? } else { read_layer(stream, sink) };
         // What the sink left is not decoded; but who writes to us must be able to end.
         decoder.skip_rest().map_err(failed)?;
         let place = path.display().to_string();
         let problems = decoder.problems().into_iter();
-        contents.skipped.extend(problems.map(|(reason, detail)| Skipped {
-            reason,
-            place: place.clone(),
-            size: None,
-            detail,
-        }));
+        contents.skipped.extend(problems.map(|(reason, detail)| Skipped { reason, place: place.clone(), size: None, detail }));
         Ok(contents)
     }
 }
@@ -109,10 +88,7 @@ impl Read for Peeked<'_, '_> {
 fn read_layer(mut stream: Peeked<'_, '_>, sink: &mut dyn BlobSink) -> Contents {
     let key = BlobKey("-".to_owned());
     sink.blob(&key, &mut stream);
-    Contents {
-        images: vec![single_layer(key, false)],
-        ..Contents::default()
-    }
+    Contents { images: vec![single_layer(key, false)], ..Contents::default() }
 }
 
 /// What is kept of an archive that passes.
@@ -156,10 +132,7 @@ impl ArchiveStream {
             return;
         }
         // Beyond the bound on members nothing is known by name any more, but what passes is still looked at.
-        let key = self
-            .index
-            .add(member)
-            .unwrap_or_else(|| BlobKey(format!("{}@{}", member.name, member.position)));
+        let key = self.index.add(member).unwrap_or_else(|| BlobKey(format!("{}@{}", member.name, member.position)));
         let mut head = Vec::new();
         let mut body = walk.body();
         // Damage comes again from the walk, or from the body when the sink reads on.
@@ -176,11 +149,7 @@ impl ArchiveStream {
 
     /// Layers and extras that looked like documents have not been handed over yet.
     fn hand_over_kept(&mut self, contents: &Contents, sink: &mut dyn BlobSink) {
-        let layers = contents
-            .images
-            .iter()
-            .flat_map(|image| &image.layers)
-            .filter_map(|layer| layer.blob.as_ref());
+        let layers = contents.images.iter().flat_map(|image| &image.layers).filter_map(|layer| layer.blob.as_ref());
         for key in layers.chain(contents.extras.iter().map(|(_, key)| key)) {
             if let Some(bytes) = self.documents.remove(key) {
                 sink.blob(key, &mut Cursor::new(bytes));
@@ -195,12 +164,8 @@ impl Members for ArchiveStream {
     }
 
     fn document(&self, key: &BlobKey) -> Result<Vec<u8>, Lost> {
-        let passed = || {
-            Lost::new(
-                Reason::TooLarge,
-                "it passed by and was not kept: it is not JSON, or the documents came to more than 256 MiB",
-            )
-        };
+        let passed =
+            || Lost::new(Reason::TooLarge, "it passed by and was not kept: it is not JSON, or the documents came to more than 256 MiB");
         self.documents.get(key).cloned().ok_or_else(passed)
     }
 }

@@ -1,7 +1,7 @@
 //! From a reference to a source that can be read.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 
 use super::archive::Archive;
@@ -12,7 +12,7 @@ use super::resolve::Wanted;
 use super::rootfs::Rootfs;
 use super::skopeo_dir::{SkopeoDir, is_skopeo_dir};
 use super::sniff::compression_of;
-use super::{OnePass, Reference, Selector, Source, SourceError};
+use super::{OnePass, Reference, Selector, Source, SourceError, example};
 use crate::layer::decode::Compression;
 use crate::oci::Platform;
 
@@ -33,10 +33,7 @@ pub enum Opened {
 
 /// Opens what `reference` means.
 pub fn open(reference: &Reference, options: &OpenOptions) -> Result<Opened, SourceError> {
-    let wanted = |selector: &Option<Selector>| Wanted {
-        platform: options.platform.clone(),
-        selector: selector.clone(),
-    };
+    let wanted = |selector: &Option<Selector>| Wanted { platform: options.platform.clone(), selector: selector.clone() };
     match reference {
         Reference::DockerArchive(path) => archive(path, wanted(&None)),
         Reference::OciArchive(path, selector) => archive(path, wanted(selector)),
@@ -46,54 +43,35 @@ pub fn open(reference: &Reference, options: &OpenOptions) -> Result<Opened, Sour
         Reference::Dir(path) => Ok(Opened::Random(Box::new(Rootfs::open(path)?))),
         Reference::Pipe(path) => Ok(stream(path, file(path)?, Form::Any, wanted(&None))),
         Reference::Stdin => Ok(stream(Path::new("-"), std::io::stdin(), Form::Any, wanted(&None))),
-        Reference::Example => Err(SourceError::NotAnImage {
-            path: "example:".into(),
-            problem: "this build has no built-in example".to_owned(),
-        }),
+        Reference::Example => {
+            let path = Path::new("example:");
+            let archive = example::archive().map_err(|error| SourceError::Io { action: "make", path: path.to_owned(), error })?;
+            Ok(stream(path, io::Cursor::new(archive), Form::Archive, wanted(&None)))
+        }
     }
 }
 
 fn file(path: &Path) -> Result<File, SourceError> {
-    File::open(path).map_err(|error| SourceError::Io {
-        action: "open",
-        path: path.to_owned(),
-        error,
-    })
+    File::open(path).map_err(|error| SourceError::Io { action: "open", path: path.to_owned(), error })
 }
 
 /// Whether `path` can be mapped and read in any order.
 fn is_regular(path: &Path) -> Result<bool, SourceError> {
-    let failed = |error| SourceError::Io {
-        action: "open",
-        path: path.to_owned(),
-        error,
-    };
+    let failed = |error| SourceError::Io { action: "open", path: path.to_owned(), error };
     let meta = std::fs::metadata(path).map_err(failed)?;
     if meta.is_dir() {
-        return Err(SourceError::NotAnImage {
-            path: path.to_owned(),
-            problem: "it is a folder: use oci:DIR or dir:DIR".to_owned(),
-        });
+        return Err(SourceError::NotAnImage { path: path.to_owned(), problem: "it is a folder: use oci:DIR or dir:DIR".to_owned() });
     }
     Ok(meta.is_file())
 }
 
 fn stream(path: &Path, reader: impl Read + Send + 'static, form: Form, wanted: Wanted) -> Opened {
-    Opened::OnePass(Box::new(Stream {
-        path: path.to_owned(),
-        reader: Box::new(reader),
-        form,
-        wanted,
-    }))
+    Opened::OnePass(Box::new(Stream { path: path.to_owned(), reader: Box::new(reader), form, wanted }))
 }
 
 /// An image archive is mapped if it lies there as it is, and passes by if it must be decompressed first.
 fn archive(path: &Path, wanted: Wanted) -> Result<Opened, SourceError> {
-    let failed = |error| SourceError::Io {
-        action: "read",
-        path: path.to_owned(),
-        error,
-    };
+    let failed = |error| SourceError::Io { action: "read", path: path.to_owned(), error };
     if is_regular(path)? && compression_of(&file(path)?).map_err(failed)? == Compression::None {
         return Ok(Opened::Random(Box::new(Archive::open(path, wanted)?)));
     }

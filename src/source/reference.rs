@@ -42,17 +42,8 @@ const SCHEMES: &str = "docker-archive:FILE, oci:DIR[:TAG|@DIGEST], oci-archive:F
                        - for standard input, or a path";
 
 /// Schemes of other tools, that are not taken for the name of an image.
-const FOREIGN_SCHEMES: [&str; 9] = [
-    "docker",
-    "docker-daemon",
-    "containers-storage",
-    "registry",
-    "http",
-    "https",
-    "file",
-    "podman",
-    "containerd",
-];
+const FOREIGN_SCHEMES: [&str; 9] =
+    ["docker", "docker-daemon", "containers-storage", "registry", "http", "https", "file", "podman", "containerd"];
 
 impl Reference {
     /// Reads what the user typed. A path without a scheme must exist and is looked at.
@@ -70,10 +61,7 @@ impl Reference {
                 "example" => return Ok(Reference::Example),
                 _ if Path::new(text).exists() => {}
                 _ if FOREIGN_SCHEMES.contains(&scheme) || rest.starts_with("//") => {
-                    return Err(SourceError::UnknownScheme {
-                        scheme: scheme.to_owned(),
-                        known: SCHEMES.to_owned(),
-                    });
+                    return Err(SourceError::UnknownScheme { scheme: scheme.to_owned(), known: SCHEMES.to_owned() });
                 }
                 _ => {}
             }
@@ -90,19 +78,12 @@ impl Reference {
             Ok(Sniffed::OciArchive) => Ok(Reference::OciArchive(path, None)),
             Ok(Sniffed::Layer) => Ok(Reference::Layer(path)),
             Ok(Sniffed::Pipe) => Ok(Reference::Pipe(path)),
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(SourceError::Io {
-                action: "read",
-                path,
-                error,
-            }),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(SourceError::Io { action: "read", path, error }),
             Err(_) => Err(match selected(text) {
                 // `layout:tag` without a scheme: nearly right.
                 Ok((layout, Some(_))) => SourceError::NotAnImage {
                     path,
-                    problem: format!(
-                        "there is no such path, but {} is one: write oci:{text} or oci-archive:{text}",
-                        layout.display()
-                    ),
+                    problem: format!("there is no such path, but {} is one: write oci:{text} or oci-archive:{text}", layout.display()),
                 },
                 _ if looks_like_image_name(text) => SourceError::RegistryName { name: text.to_owned() },
                 _ => SourceError::NotFound { path },
@@ -114,34 +95,22 @@ impl Reference {
 /// What stands before the first colon, if it can be a scheme: no path, and longer than a drive letter.
 fn scheme_of(text: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = text.split_once(':')?;
-    let is_word = scheme.len() > 1
-        && scheme
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    let is_word = scheme.len() > 1 && scheme.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
     is_word.then_some((scheme, rest))
 }
 
 /// Whether an image in a registry could be called so: no path of this system, a name that a registry takes.
 fn looks_like_image_name(text: &str) -> bool {
     let is_path = text.starts_with(['/', '.', '~', '\\']) || text.ends_with('/') || text.contains('\\');
-    let has_name = text
-        .bytes()
-        .next()
-        .is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-    let is_file_name = [".tar", ".gz", ".tgz", ".zst", ".xz", ".bz2", ".json"]
-        .iter()
-        .any(|end| text.ends_with(end));
+    let has_name = text.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    let is_file_name = [".tar", ".gz", ".tgz", ".zst", ".xz", ".bz2", ".json"].iter().any(|end| text.ends_with(end));
     let may_stand = |byte: u8| byte.is_ascii_alphanumeric() || b"/:._-@".contains(&byte);
     !is_path && has_name && !is_file_name && text.bytes().all(may_stand)
 }
 
 fn existing(text: &str) -> Result<PathBuf, SourceError> {
     let path = PathBuf::from(text);
-    if path.exists() {
-        Ok(path)
-    } else {
-        Err(SourceError::NotFound { path })
-    }
+    if path.exists() { Ok(path) } else { Err(SourceError::NotFound { path }) }
 }
 
 /// Splits `PATH[:TAG|@DIGEST]`. A path may hold colons and at signs too: the longest one that exists is meant.
@@ -157,10 +126,7 @@ fn selected(text: &str) -> Result<(PathBuf, Option<Selector>), SourceError> {
         let selector = match (sign, selector.parse()) {
             ('@', Ok(digest)) => Selector::Digest(digest),
             ('@', Err(problem)) => {
-                return Err(SourceError::NotAnImage {
-                    path: PathBuf::from(path),
-                    problem: problem.to_string(),
-                });
+                return Err(SourceError::NotAnImage { path: PathBuf::from(path), problem: problem.to_string() });
             }
             _ => Selector::Tag(selector.to_owned()),
         };

@@ -42,10 +42,7 @@ impl Wanted {
 /// `v1` of `example.org:5000/team/app:v1`.
 fn tag_of(name: &str) -> Option<&str> {
     let last = name.rsplit('/').next().unwrap_or(name);
-    last.split_once('@')
-        .map_or(last, |(last, _)| last)
-        .split_once(':')
-        .map(|(_, tag)| tag)
+    last.split_once('@').map_or(last, |(last, _)| last).split_once(':').map(|(_, tag)| tag)
 }
 
 /// A layer as a manifest gives it.
@@ -109,12 +106,7 @@ impl<'a> Resolver<'a> {
     /// Notes what was not read, once for each reason and place.
     pub(super) fn note(&mut self, reason: Reason, place: &str, size: Option<u64>, detail: impl Into<String>) {
         if self.noted.insert((reason, place.to_owned())) {
-            self.skipped.push(Skipped {
-                reason,
-                place: place.to_owned(),
-                size,
-                detail: detail.into(),
-            });
+            self.skipped.push(Skipped { reason, place: place.to_owned(), size, detail: detail.into() });
         }
     }
 
@@ -163,11 +155,7 @@ impl<'a> Resolver<'a> {
     /// Reads a document within the bounds.
     pub(super) fn try_document(&mut self, name: &str) -> Result<(BlobKey, Vec<u8>), Lost> {
         let Located { key, size } = self.members.find(name)?;
-        let too_large = |detail: &str| Lost {
-            reason: Reason::TooLarge,
-            size: Some(size),
-            detail: detail.to_owned(),
-        };
+        let too_large = |detail: &str| Lost { reason: Reason::TooLarge, size: Some(size), detail: detail.to_owned() };
         if size > MAX_DOCUMENT {
             return Err(too_large("documents of more than 64 MiB are not read"));
         }
@@ -186,24 +174,14 @@ impl<'a> Resolver<'a> {
         hasher.update(bytes);
         let actual = hasher.finish();
         if actual != descriptor.digest {
-            self.note(
-                Reason::DigestMismatch,
-                place,
-                None,
-                format!("its bytes hash to {actual}; they were scanned as they are"),
-            );
+            self.note(Reason::DigestMismatch, place, None, format!("its bytes hash to {actual}; they were scanned as they are"));
         }
         self.verify_size(bytes.len() as u64, descriptor, place);
     }
 
     fn verify_size(&mut self, size: u64, descriptor: &Descriptor, place: &str) {
         if let Some(expected) = descriptor.size.filter(|expected| *expected != size) {
-            self.note(
-                Reason::SizeMismatch,
-                place,
-                Some(size),
-                format!("it has {size} bytes, its descriptor says {expected}"),
-            );
+            self.note(Reason::SizeMismatch, place, Some(size), format!("it has {size} bytes, its descriptor says {expected}"));
         }
     }
 
@@ -234,32 +212,18 @@ impl<'a> Resolver<'a> {
 
     /// Adds an image, unless it is for another platform; gives its index.
     pub(super) fn image(&mut self, mut parts: Parts) -> Option<usize> {
-        let identity: Identity = (
-            parts.config.as_ref().map(|(key, _)| key.clone()),
-            parts.layers.iter().map(|layer| layer.blob.clone()).collect(),
-        );
-        let subject = parts
-            .digest
-            .as_ref()
-            .map_or_else(|| "image".to_owned(), |digest| format!("image {digest}"));
+        let identity: Identity =
+            (parts.config.as_ref().map(|(key, _)| key.clone()), parts.layers.iter().map(|layer| layer.blob.clone()).collect());
+        let subject = parts.digest.as_ref().map_or_else(|| "image".to_owned(), |digest| format!("image {digest}"));
         let config = self.config(&mut parts, &subject);
-        let platform = parts
-            .platform
-            .filter(|platform| !platform.is_unknown())
-            .or_else(|| config.as_ref().and_then(|config| config.platform.clone()));
+        let platform =
+            parts.platform.filter(|platform| !platform.is_unknown()).or_else(|| config.as_ref().and_then(|config| config.platform.clone()));
         if !self.wants_platform(platform.as_ref()) {
             return None;
         }
         let layers = self.layers_of(parts.layers, config.as_ref(), &subject);
-        let image = Image {
-            name: parts.name,
-            digest: parts.digest,
-            platform,
-            layers,
-            config,
-            documents: parts.documents,
-            is_rootfs: false,
-        };
+        let image =
+            Image { name: parts.name, digest: parts.digest, platform, layers, config, documents: parts.documents, is_rootfs: false };
         self.images.push(image);
         self.identities.entry(identity).or_insert(self.images.len() - 1);
         Some(self.images.len() - 1)
@@ -272,33 +236,14 @@ impl<'a> Resolver<'a> {
             parts.digest = Some(Digest::sha256(&bytes));
         }
         let config = Config::parse(&bytes);
-        parts.documents.insert(
-            0,
-            TextDocument {
-                kind: DocumentKind::Config,
-                name: "config".to_owned(),
-                bytes,
-            },
-        );
-        config
-            .map_err(|problem| {
-                self.note(
-                    Reason::MalformedDocument,
-                    &format!("config of {subject}"),
-                    None,
-                    problem.to_string(),
-                )
-            })
-            .ok()
+        parts.documents.insert(0, TextDocument { kind: DocumentKind::Config, name: "config".to_owned(), bytes });
+        config.map_err(|problem| self.note(Reason::MalformedDocument, &format!("config of {subject}"), None, problem.to_string())).ok()
     }
 
     fn layers_of(&mut self, mut refs: Vec<LayerRef>, config: Option<&Config>, subject: &str) -> Vec<Layer> {
         let room = MAX_LAYERS - self.layers_count;
         if refs.len() > room {
-            let detail = format!(
-                "{} of its layers are beyond the bound of {MAX_LAYERS} for one source",
-                refs.len() - room
-            );
+            let detail = format!("{} of its layers are beyond the bound of {MAX_LAYERS} for one source", refs.len() - room);
             self.note(Reason::EntriesLimit, subject, None, detail);
             refs.truncate(room);
         }
@@ -309,13 +254,7 @@ impl<'a> Resolver<'a> {
         let layer = |(index, layer): (usize, LayerRef)| {
             let step = steps.get(index).copied().flatten();
             let diff_id = diff_ids.get(index).cloned().flatten();
-            Layer {
-                blob: layer.blob,
-                descriptor: layer.descriptor,
-                diff_id,
-                created_by: created_by(step),
-                step,
-            }
+            Layer { blob: layer.blob, descriptor: layer.descriptor, diff_id, created_by: created_by(step), step }
         };
         refs.into_iter().enumerate().map(layer).collect()
     }
@@ -348,15 +287,7 @@ impl<'a> Resolver<'a> {
     /// An image without layers, for documents that belong to none.
     pub(super) fn holder(&mut self, name: Option<String>, digest: Option<Digest>) -> usize {
         let (platform, config) = (None, None);
-        self.images.push(Image {
-            name,
-            digest,
-            platform,
-            layers: Vec::new(),
-            config,
-            documents: Vec::new(),
-            is_rootfs: false,
-        });
+        self.images.push(Image { name, digest, platform, layers: Vec::new(), config, documents: Vec::new(), is_rootfs: false });
         self.images.len() - 1
     }
 
@@ -369,11 +300,7 @@ impl<'a> Resolver<'a> {
         }
         let homeless = std::mem::take(&mut self.homeless);
         self.images[0].documents.extend(homeless);
-        let contents = Contents {
-            images: self.images,
-            skipped: self.skipped,
-            extras: Vec::new(),
-        };
+        let contents = Contents { images: self.images, skipped: self.skipped, extras: Vec::new() };
         Ok((contents, self.used))
     }
 
@@ -381,19 +308,11 @@ impl<'a> Resolver<'a> {
         let path = path.to_owned();
         if let (Some(wanted), false) = (&self.wanted.platform, self.platforms.is_empty()) {
             let known = self.platforms.iter().take(MAX_LISTED).map(Platform::to_string).collect();
-            return Err(SourceError::NoSuchPlatform {
-                path,
-                wanted: wanted.to_string(),
-                known,
-            });
+            return Err(SourceError::NoSuchPlatform { path, wanted: wanted.to_string(), known });
         }
         if let Some(selector) = &self.wanted.selector {
             let known = self.known.iter().take(MAX_LISTED).cloned().collect();
-            return Err(SourceError::NoSuchReference {
-                path,
-                wanted: selector.to_string(),
-                known,
-            });
+            return Err(SourceError::NoSuchReference { path, wanted: selector.to_string(), known });
         }
         Ok(())
     }
@@ -408,10 +327,7 @@ mod tests {
         assert_eq!(tag_of("example.org:5000/team/app:v1"), Some("v1"));
         assert_eq!(tag_of("example.org:5000/team/app"), None);
         assert_eq!(tag_of("app:v1@sha256:00"), Some("v1"));
-        let wanted = Wanted {
-            selector: Some(Selector::Tag("v1".into())),
-            platform: None,
-        };
+        let wanted = Wanted { selector: Some(Selector::Tag("v1".into())), platform: None };
         assert!(wanted.names("v1") && wanted.names("docker.io/library/app:v1") && !wanted.names("app:v10"));
     }
 }

@@ -29,32 +29,19 @@ pub(super) struct Rootfs {
 
 impl Rootfs {
     pub(super) fn open(path: &Path) -> Result<Self, SourceError> {
-        fs::read_dir(path).map_err(|error| SourceError::Io {
-            action: "list",
-            path: path.to_owned(),
-            error,
-        })?;
-        Ok(Self {
-            path: path.to_owned(),
-            skipped: Mutex::default(),
-        })
+        fs::read_dir(path).map_err(|error| SourceError::Io { action: "list", path: path.to_owned(), error })?;
+        Ok(Self { path: path.to_owned(), skipped: Mutex::default() })
     }
 }
 
 impl Source for Rootfs {
     fn contents(&self) -> Result<Contents, SourceError> {
-        Ok(Contents {
-            images: vec![single_layer(BlobKey(KEY.to_owned()), true)],
-            ..Contents::default()
-        })
+        Ok(Contents { images: vec![single_layer(BlobKey(KEY.to_owned()), true)], ..Contents::default() })
     }
 
     fn open(&self, blob: &BlobKey) -> Result<Blob<'_>, SourceError> {
         if blob.0 != KEY {
-            return Err(SourceError::MissingBlob {
-                path: self.path.clone(),
-                key: blob.0.clone(),
-            });
+            return Err(SourceError::MissingBlob { path: self.path.clone(), key: blob.0.clone() });
         }
         Ok(Blob::Stream(Box::new(FolderTar::new(&self.path, &self.skipped))))
     }
@@ -98,16 +85,7 @@ impl<'s> FolderTar<'s> {
     fn new(root: &Path, skipped: &'s Mutex<Vec<Skipped>>) -> Self {
         let device = fs::metadata(root).ok().and_then(|meta| device(&meta));
         let root = root.to_owned();
-        let mut tar = Self {
-            root,
-            device,
-            skipped,
-            levels: Vec::new(),
-            ready: Vec::new(),
-            taken: 0,
-            open: None,
-            is_done: false,
-        };
+        let mut tar = Self { root, device, skipped, levels: Vec::new(), ready: Vec::new(), taken: 0, open: None, is_done: false };
         tar.enter(PathBuf::new());
         tar
     }
@@ -116,12 +94,7 @@ impl<'s> FolderTar<'s> {
         let mut skipped = self.skipped.lock().unwrap_or_else(PoisonError::into_inner);
         // One more than a report lists, so that the reader still counts that there were more.
         if skipped.len() <= MAX_SKIPPED {
-            skipped.push(Skipped {
-                reason,
-                place: Path::new("/").join(path).display().to_string(),
-                size,
-                detail: detail.into(),
-            });
+            skipped.push(Skipped { reason, place: Path::new("/").join(path).display().to_string(), size, detail: detail.into() });
         }
     }
 
@@ -170,12 +143,7 @@ impl<'s> FolderTar<'s> {
             self.header(path, tar::EntryType::Symlink, &target, 0, &meta);
         } else if kind.is_dir() {
             if self.is_kernel_folder(path, &meta) {
-                self.note(
-                    Reason::NotAFile,
-                    path,
-                    None,
-                    "the running system's own file system, not files of this folder",
-                );
+                self.note(Reason::NotAFile, path, None, "the running system's own file system, not files of this folder");
                 return Ok(());
             }
             self.header(path, tar::EntryType::Directory, b"", 0, &meta);
@@ -198,24 +166,13 @@ impl<'s> FolderTar<'s> {
         if meta.len() > SMALL {
             self.header(path, tar::EntryType::Regular, b"", meta.len(), meta);
             let padding = padding(meta.len());
-            self.open = Some(Open {
-                file,
-                path: path.to_owned(),
-                left: meta.len(),
-                padding,
-                is_short: false,
-            });
+            self.open = Some(Open { file, path: path.to_owned(), left: meta.len(), padding, is_short: false });
             return Ok(());
         }
         let mut bytes = Vec::new();
         (&mut file).take(SMALL + 1).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > SMALL {
-            self.note(
-                Reason::SizeMismatch,
-                path,
-                None,
-                "it grew while it was read; its first 256 KiB were scanned",
-            );
+            self.note(Reason::SizeMismatch, path, None, "it grew while it was read; its first 256 KiB were scanned");
             bytes.truncate(SMALL as usize);
         }
         self.header(path, tar::EntryType::Regular, b"", bytes.len() as u64, meta);
@@ -243,10 +200,9 @@ impl<'s> FolderTar<'s> {
         header.set_gid(0);
         header.set_mtime(0);
         if let Some(gnu) = header.as_gnu_mut() {
-            for (field, value, extension) in [
-                (&mut gnu.name, &name[..], tar::EntryType::GNULongName),
-                (&mut gnu.linkname, link, tar::EntryType::GNULongLink),
-            ] {
+            for (field, value, extension) in
+                [(&mut gnu.name, &name[..], tar::EntryType::GNULongName), (&mut gnu.linkname, link, tar::EntryType::GNULongLink)]
+            {
                 let fits = value.len().min(field.len());
                 field[..fits].copy_from_slice(&value[..fits]);
                 if value.len() > field.len() {
@@ -295,12 +251,7 @@ impl<'s> FolderTar<'s> {
         let Some(mut open) = self.open.take() else { return };
         self.ready.resize(self.ready.len() + open.padding, 0);
         if !open.is_short && open.file.read(&mut [0]).is_ok_and(|read| read > 0) {
-            self.note(
-                Reason::SizeMismatch,
-                &open.path,
-                None,
-                "it grew while it was read; what it had at first was scanned",
-            );
+            self.note(Reason::SizeMismatch, &open.path, None, "it grew while it was read; what it had at first was scanned");
         }
     }
 }

@@ -28,55 +28,36 @@ pub(super) fn is_skopeo_dir(path: &Path) -> bool {
 
 impl SkopeoDir {
     pub(super) fn open(path: &Path, wanted: Wanted) -> Result<Self, SourceError> {
-        Ok(Self {
-            folder: Folder::open(path, Naming::Skopeo)?,
-            wanted,
-        })
+        Ok(Self { folder: Folder::open(path, Naming::Skopeo)?, wanted })
     }
 }
 
 impl Source for SkopeoDir {
     fn contents(&self) -> Result<Contents, SourceError> {
         let path = self.folder.path();
-        let not_an_image = || SourceError::NotAnImage {
-            path: path.to_owned(),
-            problem: "it has no manifest.json".to_owned(),
-        };
+        let not_an_image = || SourceError::NotAnImage { path: path.to_owned(), problem: "it has no manifest.json".to_owned() };
         let bytes = self.folder.fixed_document("manifest.json")?.ok_or_else(not_an_image)?;
-        let malformed = |problem| SourceError::Document {
-            path: path.to_owned(),
-            document: "manifest.json".to_owned(),
-            problem,
-        };
+        let malformed = |problem| SourceError::Document { path: path.to_owned(), document: "manifest.json".to_owned(), problem };
         let document = Document::parse(&bytes, MediaType::Other).map_err(malformed)?;
         let mut resolver = Resolver::new(&self.folder, &self.wanted);
         let walk = IndexWalk::new(&mut resolver);
         match document {
             Document::Index(index) => {
-                walk.run(
-                    &index,
-                    TextDocument {
-                        kind: DocumentKind::Manifest,
-                        name: "manifest.json".to_owned(),
-                        bytes,
-                    },
-                );
+                walk.run(&index, TextDocument { kind: DocumentKind::Manifest, name: "manifest.json".to_owned(), bytes });
             }
             Document::Manifest(manifest) => walk.run_manifest(&Digest::sha256(&bytes), manifest, bytes),
         }
         let (mut contents, used) = resolver.finish(path)?;
         if self.wanted.is_all() {
-            let names = self
-                .folder
-                .blob_names()
-                .into_iter()
-                .filter(|name| !used.contains(&BlobKey(name.clone())));
-            contents.extras = names
-                .filter_map(|name| Some((name.clone(), self.folder.find(&name).ok()?.key)))
-                .collect();
+            let names = self.folder.blob_names().into_iter().filter(|name| !used.contains(&BlobKey(name.clone())));
+            contents.extras = names.filter_map(|name| Some((name.clone(), self.folder.find(&name).ok()?.key))).collect();
         }
         self.folder.listed();
         Ok(contents)
+    }
+
+    fn release(&self, bytes: &[u8]) {
+        self.folder.release(bytes);
     }
 
     fn open(&self, blob: &BlobKey) -> Result<Blob<'_>, SourceError> {

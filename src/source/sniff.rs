@@ -36,11 +36,7 @@ pub(super) enum Sniffed {
 pub(super) fn sniff(path: &Path) -> io::Result<Sniffed> {
     let meta = std::fs::metadata(path)?;
     if meta.is_dir() {
-        return Ok(if is_layout(path) && !is_skopeo_dir(path) {
-            Sniffed::Layout
-        } else {
-            Sniffed::Folder
-        });
+        return Ok(if is_layout(path) && !is_skopeo_dir(path) { Sniffed::Layout } else { Sniffed::Folder });
     }
     if !meta.is_file() {
         return Ok(Sniffed::Pipe);
@@ -116,10 +112,7 @@ fn contents<'b>(bytes: &'b [u8], member: &Member) -> &'b [u8] {
     let start = usize::try_from(member.position).ok();
     let size = usize::try_from(member.size.min(MAX_DOCUMENT)).ok();
     let range = start.zip(size).map(|(start, size)| start..start.saturating_add(size));
-    range
-        .and_then(|range| bytes.get(range))
-        .filter(|_| member.kind == Kind::File)
-        .unwrap_or_default()
+    range.and_then(|range| bytes.get(range)).filter(|_| member.kind == Kind::File).unwrap_or_default()
 }
 
 /// Whether the head of a tar, of which no more can be seen, is an image archive's: its first member that is not the root is called like one.
@@ -145,10 +138,7 @@ fn is_layout_name(name: &str) -> bool {
 /// The names that the tools of the field give the members of image archives.
 fn names_an_image_archive(name: &str) -> bool {
     let first = name.split('/').next().unwrap_or(name);
-    let stem = [".tar.gz", ".tar", ".json"]
-        .iter()
-        .find_map(|end| first.strip_suffix(end))
-        .unwrap_or(first);
+    let stem = [".tar.gz", ".tar", ".json"].iter().find_map(|end| first.strip_suffix(end)).unwrap_or(first);
     let is_hex = stem.len() == 64 && stem.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_layout_name(name) || matches!(name, "manifest.json" | "repositories") || is_hex || first.starts_with("sha256:")
 }
@@ -161,16 +151,7 @@ mod tests {
     fn names_of_image_archives() {
         let hex = "0a".repeat(32);
         let sha = format!("sha256:{hex}");
-        for name in [
-            "manifest.json",
-            "index.json",
-            "oci-layout",
-            "repositories",
-            "blobs/",
-            "blobs/sha256/x",
-            &hex,
-            &sha,
-        ] {
+        for name in ["manifest.json", "index.json", "oci-layout", "repositories", "blobs/", "blobs/sha256/x", &hex, &sha] {
             assert!(names_an_image_archive(name), "{name}");
         }
         for end in [".tar", ".tar.gz", ".json", "/", "/layer.tar"] {

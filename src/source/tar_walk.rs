@@ -101,12 +101,7 @@ pub(super) struct Walk<R> {
 
 impl<R: Skip> Walk<R> {
     pub(super) fn new(reader: R) -> Self {
-        Self {
-            reader,
-            position: 0,
-            left: 0,
-            padding: 0,
-        }
+        Self { reader, position: 0, left: 0, padding: 0 }
     }
 
     /// The next member; none at the end.
@@ -188,14 +183,8 @@ impl<R: Skip> Walk<R> {
         }
         // The checksum's own field counts as spaces.
         let bytes = header.as_bytes().iter().enumerate();
-        let sum: u32 = bytes
-            .map(|(at, byte)| if (148..156).contains(&at) { 32 } else { u32::from(*byte) })
-            .sum();
-        if header.cksum().is_ok_and(|written| written == sum) {
-            Ok(Some(header))
-        } else {
-            Err(self.malformed("its checksum is wrong"))
-        }
+        let sum: u32 = bytes.map(|(at, byte)| if (148..156).contains(&at) { 32 } else { u32::from(*byte) }).sum();
+        if header.cksum().is_ok_and(|written| written == sum) { Ok(Some(header)) } else { Err(self.malformed("its checksum is wrong")) }
     }
 
     fn member(&mut self, header: &tar::Header, extensions: Extensions, size: u64) -> Result<Member, Cut> {
@@ -203,11 +192,7 @@ impl<R: Skip> Walk<R> {
         if kind.is_gnu_sparse() {
             self.skip_sparse_map(header)?;
         }
-        let link = || {
-            extensions
-                .link
-                .unwrap_or_else(|| lossy(header.link_name_bytes().as_deref().unwrap_or_default()))
-        };
+        let link = || extensions.link.unwrap_or_else(|| lossy(header.link_name_bytes().as_deref().unwrap_or_default()));
         let name = extensions.name.unwrap_or_else(|| lossy(&header.path_bytes()));
         let kind = match kind {
             tar::EntryType::Symlink => Kind::Symlink(link()),
@@ -217,12 +202,7 @@ impl<R: Skip> Walk<R> {
             _ if name.ends_with('/') && size == 0 => Kind::Other,
             _ => Kind::File,
         };
-        Ok(Member {
-            name,
-            kind,
-            position: self.position,
-            size,
-        })
+        Ok(Member { name, kind, position: self.position, size })
     }
 
     /// Old GNU sparse members: further blocks of the map stand between the header and the contents.
@@ -247,11 +227,7 @@ impl<R: Skip> Walk<R> {
         let expected = self.left;
         let mut body = Vec::new();
         Body(self).read_to_end(&mut body)?;
-        if (body.len() as u64) < expected {
-            Err(Cut::Truncated)
-        } else {
-            Ok(body)
-        }
+        if (body.len() as u64) < expected { Err(Cut::Truncated) } else { Ok(body) }
     }
 
     fn pax(&self, body: &[u8], extensions: &mut Extensions) -> Result<(), Cut> {
@@ -367,19 +343,13 @@ mod tests {
         let bytes = archive(&[("a", b"1"), ("b", &[1; 2_000])]);
         assert_eq!(walk(&bytes[..2_000]), (vec![("a".into(), 1), ("b".into(), 2_000)], true));
         assert_eq!(walk(&bytes[..1_100]), (vec![("a".into(), 1)], true));
-        assert_eq!(
-            walk(&bytes[..1_024]),
-            (vec![("a".into(), 1)], false),
-            "no end mark: common, and nothing is lost"
-        );
+        assert_eq!(walk(&bytes[..1_024]), (vec![("a".into(), 1)], false), "no end mark: common, and nothing is lost");
     }
 
     #[test]
     fn the_size_of_the_attributes_wins() {
         let mut builder = tar::Builder::new(Vec::new());
-        builder
-            .append_pax_extensions([("size", b"3".as_slice()), ("path", b"renamed")])
-            .unwrap();
+        builder.append_pax_extensions([("size", b"3".as_slice()), ("path", b"renamed")]).unwrap();
         let mut header = tar::Header::new_ustar();
         header.set_path("x").unwrap();
         header.set_size(0);

@@ -11,73 +11,29 @@ fn vectors() -> Vec<Vector> {
         let (over, equals) = groups(&text, over);
         all.push((kind, text, over, equals));
     };
-    with_groups(
-        ChecksumKind::Crc32Base62,
-        ["gh", "p_zQWBuTSOoRi4A9spHcVY5", "ncnsDkxkJ0mLq17"].concat(),
-        4..34,
-    );
-    with_groups(
-        ChecksumKind::Crc32Base62,
-        ["gh", "o_ikPvgG6nj44mj0XI9MiNM", "Bh6o5AOso1ZSjq4"].concat(),
-        4..34,
-    );
-    with_groups(
-        ChecksumKind::Crc32Base62,
-        ["np", "m_qkJaB6MffYVzZXWqmcoF49", "yrUxP3wf0LsakP"].concat(),
-        4..34,
-    );
-    with_groups(
-        ChecksumKind::Crc32Base62,
-        ["vc", "p_35UYJwYZDigYATKhxJUAhPqRhit2Xe3", "dtiG60LsUTHeklEXDQ94Jafpu"].concat(),
-        4..54,
-    );
-    with_groups(
-        ChecksumKind::CloudflareCrc32,
-        ["cf", "k_ZE4CrcFhEIDXk9vL2sTLeARs", "Fp2ZZYbydVDhhIUq8573bbfe"].concat(),
-        4..44,
-    );
-    with_groups(
-        ChecksumKind::ConfluentCrc32,
-        ["cf", "ltcUBElySxR0ubmwjcLaVic7aOYceZ1H", "zCyW9BbhBhC+KbPgaTcGc9S4HfrjhA"].concat(),
-        4..58,
-    );
+    with_groups(ChecksumKind::Crc32Base62, ["gh", "p_zQWBuTSOoRi4A9spHcVY5", "ncnsDkxkJ0mLq17"].concat(), 4..34);
+    with_groups(ChecksumKind::Crc32Base62, ["gh", "o_ikPvgG6nj44mj0XI9MiNM", "Bh6o5AOso1ZSjq4"].concat(), 4..34);
+    with_groups(ChecksumKind::Crc32Base62, ["np", "m_qkJaB6MffYVzZXWqmcoF49", "yrUxP3wf0LsakP"].concat(), 4..34);
+    with_groups(ChecksumKind::Crc32Base62, ["vc", "p_35UYJwYZDigYATKhxJUAhPqRhit2Xe3", "dtiG60LsUTHeklEXDQ94Jafpu"].concat(), 4..54);
+    with_groups(ChecksumKind::CloudflareCrc32, ["cf", "k_ZE4CrcFhEIDXk9vL2sTLeARs", "Fp2ZZYbydVDhhIUq8573bbfe"].concat(), 4..44);
+    with_groups(ChecksumKind::ConfluentCrc32, ["cf", "ltcUBElySxR0ubmwjcLaVic7aOYceZ1H", "zCyW9BbhBhC+KbPgaTcGc9S4HfrjhA"].concat(), 4..58);
     let zuplo = ["zp", "ka_3e6c4f7d39954ca29353", "b7ab88589b64_de26cd55"].concat();
     all.push((ChecksumKind::ZuploCrc32, zuplo, Some(5..37), Some(38..46)));
     for (kind, parts) in [
         (
             ChecksumKind::GithubFineGrained,
-            [
-                "github_pa",
-                "t_11AAYCBDQ0tjwxY3uiVv5v_lo8vfONwp06Vaq9O",
-                "RB7pSxWM1UT5wSEuqxoxNv15mbAJTNMO62SdeYHLyzV",
-            ],
+            ["github_pa", "t_11AAYCBDQ0tjwxY3uiVv5v_lo8vfONwp06Vaq9O", "RB7pSxWM1UT5wSEuqxoxNv15mbAJTNMO62SdeYHLyzV"],
         ),
-        (
-            ChecksumKind::GitlabRoutable,
-            ["glp", "at-vSY1cyL948aAB440q", "B6L4zlu9OzsUmEV.01.0w0sfevch"],
-        ),
+        (ChecksumKind::GitlabRoutable, ["glp", "at-vSY1cyL948aAB440q", "B6L4zlu9OzsUmEV.01.0w0sfevch"]),
         (ChecksumKind::AtlassianCrc32, ["ATB", "BAb3dE5fG7hJ9kL2", "mN4pQ6rS8AD6D34F4"]),
-        (
-            ChecksumKind::GrafanaCrc32,
-            ["gls", "a_yscW25imSKJIuav8zF", "37RZmnbiDvB05G_fcaaf58a"],
-        ),
+        (ChecksumKind::GrafanaCrc32, ["gls", "a_yscW25imSKJIuav8zF", "37RZmnbiDvB05G_fcaaf58a"]),
+        (ChecksumKind::AzureIdentifiable, ["kbcoq4aH2+swD4Pm", "ai8gzwkkD9vz7kcULA", "zCaAD5QqQ="]),
         (
             ChecksumKind::AzureIdentifiable,
-            ["kbcoq4aH2+swD4Pm", "ai8gzwkkD9vz7kcULA", "zCaAD5QqQ="],
-        ),
-        (
-            ChecksumKind::AzureIdentifiable,
-            [
-                "kbcoq4aH2+swD4Pmai8gzwkkD9vz7kcUL",
-                "WRRJIgv2+nhDCzgCzbJ5odkhE5PUNXPt",
-                "LB8n60kAHOz+ASt6lW0kA==",
-            ],
+            ["kbcoq4aH2+swD4Pmai8gzwkkD9vz7kcUL", "WRRJIgv2+nhDCzgCzbJ5odkhE5PUNXPt", "LB8n60kAHOz+ASt6lW0kA=="],
         ),
         (ChecksumKind::EntraMarvin, ["zzz8", "Q~zzzzzzzzzzzzzzzz", "zzzzzzzzzzzzzzzblP"]),
-        (
-            ChecksumKind::AgeBech32,
-            ["AGE-SECRET-", "KEY-1QQQSYQCYQ5RQWZQFPG9SCRGWPUG", "PZYSNZS23V9CCRYDPK8QARC0SWRYDWG"],
-        ),
+        (ChecksumKind::AgeBech32, ["AGE-SECRET-", "KEY-1QQQSYQCYQ5RQWZQFPG9SCRGWPUG", "PZYSNZS23V9CCRYDPK8QARC0SWRYDWG"]),
     ] {
         all.push((kind, parts.concat(), None, None));
     }
@@ -124,13 +80,8 @@ fn sealing_makes_random_texts_match() {
             let mut text = shape.clone().into_bytes();
             // Characters trade places within the sample's random part: prefix, separators and alphabets stay right.
             let from = if matches!(kind, ChecksumKind::AgeBech32) { 16 } else { 12 };
-            for at in (from..text.len())
-                .filter(|at| text[*at].is_ascii_alphanumeric())
-                .collect::<Vec<_>>()
-            {
-                random = random
-                    .wrapping_mul(6_364_136_223_846_793_005)
-                    .wrapping_add(1_442_695_040_888_963_407);
+            for at in (from..text.len()).filter(|at| text[*at].is_ascii_alphanumeric()).collect::<Vec<_>>() {
+                random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 let other = from + (random >> 33) as usize % (text.len() - from);
                 if text[other].is_ascii_alphanumeric() {
                     text.swap(at, other);
@@ -179,10 +130,7 @@ fn routable_tokens_may_have_an_instance_prefix_and_a_partition() {
         seal(ChecksumKind::GitlabRoutable, &mut text, None, None);
         assert_eq!(verify(ChecksumKind::GitlabRoutable, &text, None, None), Verdict::Match, "{prefix}");
     }
-    assert_eq!(
-        verify(ChecksumKind::GitlabRoutable, b"glpat-kkkkkkkkkkkkkkkkkkkk", None, None),
-        Verdict::NotApplicable
-    );
+    assert_eq!(verify(ChecksumKind::GitlabRoutable, b"glpat-kkkkkkkkkkkkkkkkkkkk", None, None), Verdict::NotApplicable);
 }
 
 #[test]
@@ -199,10 +147,7 @@ fn the_alphabet_of_key_ids_refutes_and_never_proves() {
 fn the_primitives_have_their_published_values() {
     assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
     assert_eq!(marvin(b"abc", 0xd53c_d9ce_cd08_93b7), (0x4927_69bf, 0x22c7_4339));
-    assert_eq!(
-        marvin(b"abcdefghijklmnopqrstuvwxyz", 0x0ddd_deee_efff_f000),
-        (0x7260_aca2, 0xa128_eb7e)
-    );
+    assert_eq!(marvin(b"abcdefghijklmnopqrstuvwxyz", 0x0ddd_deee_efff_f000), (0x7260_aca2, 0xa128_eb7e));
 }
 
 #[test]

@@ -49,7 +49,9 @@ pub(super) fn dummy(text: &[u8]) -> Option<&'static str> {
     if NOTHING.split_whitespace().any(|word| text.eq_ignore_ascii_case(word.as_bytes())) {
         return Some("nothing");
     }
-    if text.ends_with(b"EXAMPLE") || text.ends_with(b"EXAMPLEKEY") || text.ends_with(b"EXAMPLETOKEN") {
+    // In the middle of a long text it is no accident either: one in 10^11 random tokens of a hundred characters has it.
+    let is_marked = text.len() >= 32 && memchr::memmem::find(text, b"EXAMPLE").is_some();
+    if is_marked || text.ends_with(b"EXAMPLE") || text.ends_with(b"EXAMPLEKEY") || text.ends_with(b"EXAMPLETOKEN") {
         return Some("example");
     }
     if let Some(kind) = filled(text) {
@@ -87,10 +89,7 @@ pub(super) fn filled(text: &[u8]) -> Option<&'static str> {
         return Some("repetition");
     }
     let (byte, run) = longest_run(text);
-    let filler = matches!(
-        byte,
-        b'x' | b'X' | b'*' | b'.' | b'#' | b'?' | b'_' | b'-' | b'0' | b'=' | b'~' | 0xa2 | 0x80
-    );
+    let filler = matches!(byte, b'x' | b'X' | b'*' | b'.' | b'#' | b'?' | b'_' | b'-' | b'0' | b'=' | b'~' | 0xa2 | 0x80);
     let most = run >= 4 && run * 2 >= text.len() && filler || run >= 5 && run * 4 >= text.len() * 3;
     let masked = distinct <= text.len() && run >= 8 && filler && run * 3 >= text.len();
     (most || masked || run >= 16 && run * 4 >= text.len()).then_some("repetition")
@@ -99,18 +98,12 @@ pub(super) fn filled(text: &[u8]) -> Option<&'static str> {
 /// The longest run of one byte, without regard to case.
 fn longest_run(text: &[u8]) -> (u8, usize) {
     let runs = text.chunk_by(|first, second| first.eq_ignore_ascii_case(second));
-    runs.map(|run| (run[0], run.len()))
-        .max_by_key(|(_, length)| *length)
-        .unwrap_or((0, 0))
+    runs.map(|run| (run[0], run.len())).max_by_key(|(_, length)| *length).unwrap_or((0, 0))
 }
 
 /// Letters, digits and rows of the keyboard in order, one by one, in pairs or doubled, for most of the text.
 fn is_sequence(text: &[u8]) -> bool {
-    let plain: Vec<u8> = text
-        .iter()
-        .filter(|byte| byte.is_ascii_alphanumeric())
-        .map(u8::to_ascii_lowercase)
-        .collect();
+    let plain: Vec<u8> = text.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect();
     if plain.len() < 6 || plain.len() * 3 < text.len() * 2 {
         return is_row(text);
     }
@@ -133,11 +126,7 @@ fn ordered(text: &[u8]) -> usize {
         _ => 0,
     };
     let steps: Vec<i8> = text.windows(2).map(step).collect();
-    steps
-        .chunk_by(|first, second| first == second)
-        .filter(|run| run[0] != 0 && run.len() >= 3.min(steps.len()))
-        .map(<[i8]>::len)
-        .sum()
+    steps.chunk_by(|first, second| first == second).filter(|run| run[0] != 0 && run.len() >= 3.min(steps.len())).map(<[i8]>::len).sum()
 }
 
 fn is_row(text: &[u8]) -> bool {
@@ -160,12 +149,8 @@ fn common(text: &[u8], row: &[u8]) -> usize {
     let Some(at) = row.iter().position(|byte| *byte == first) else {
         return 0;
     };
-    let along = |row: &mut dyn Iterator<Item = &u8>| {
-        text.iter()
-            .zip(row)
-            .take_while(|(byte, key)| byte.to_ascii_lowercase() == **key)
-            .count()
-    };
+    let along =
+        |row: &mut dyn Iterator<Item = &u8>| text.iter().zip(row).take_while(|(byte, key)| byte.to_ascii_lowercase() == **key).count();
     along(&mut row[at..].iter()).max(along(&mut row[..=at].iter().rev()))
 }
 
@@ -182,15 +167,8 @@ fn words() -> Option<&'static Words> {
         let all = [TELLING, NAMING, FILLING].into_iter().flat_map(str::split_whitespace);
         let telling = TELLING.split_whitespace().count();
         let mut builder = AhoCorasick::builder();
-        builder
-            .ascii_case_insensitive(true)
-            .match_kind(MatchKind::LeftmostLongest)
-            .kind(Some(AhoCorasickKind::ContiguousNFA));
-        Some(Words {
-            automaton: builder.build(all).ok()?,
-            telling,
-            naming: telling + NAMING.split_whitespace().count(),
-        })
+        builder.ascii_case_insensitive(true).match_kind(MatchKind::LeftmostLongest).kind(Some(AhoCorasickKind::ContiguousNFA));
+        Some(Words { automaton: builder.build(all).ok()?, telling, naming: telling + NAMING.split_whitespace().count() })
     };
     WORDS.get_or_init(build).as_ref()
 }
@@ -199,10 +177,7 @@ fn words() -> Option<&'static Words> {
 fn is_words(text: &[u8]) -> bool {
     let Some(words) = words() else { return false };
     let text = text.strip_suffix(b"...").unwrap_or(text);
-    let end = text
-        .iter()
-        .rposition(|byte| !byte.is_ascii_digit() && !matches!(byte, b'!' | b'.'))
-        .map_or(0, |last| last + 1);
+    let end = text.iter().rposition(|byte| !byte.is_ascii_digit() && !matches!(byte, b'!' | b'.')).map_or(0, |last| last + 1);
     let (body, tail) = text.split_at(end);
     let total = body.iter().filter(|byte| byte.is_ascii_alphanumeric()).count();
     let digits = tail.iter().filter(|byte| byte.is_ascii_digit()).count();
@@ -221,9 +196,8 @@ fn is_words(text: &[u8]) -> bool {
         return names && covered == total && digits <= 1;
     }
     let mark = |byte: &u8| matches!(byte, b'-' | b'_' | b' ' | b'.');
-    let readable = body
-        .iter()
-        .all(|byte| byte.is_ascii_alphabetic() || mark(byte) || matches!(byte, b'@' | b'0' | b'/' | b':' | b'\'' | b',' | b'!'));
+    let readable =
+        body.iter().all(|byte| byte.is_ascii_alphabetic() || mark(byte) || matches!(byte, b'@' | b'0' | b'/' | b':' | b'\'' | b',' | b'!'));
     let most = covered * 4 >= total * 3 || body.iter().any(mark) && covered * 2 >= total && super::is_wordlike(body);
     digits <= 4 && (covered == total || readable && most)
 }

@@ -27,9 +27,7 @@ pub fn placeholder(secret: &[u8]) -> Option<Placeholder> {
     if text.len() > MAX_LENGTH {
         return dummy::filled(text).map(Placeholder::Dummy);
     }
-    reference::reference(text)
-        .map(Placeholder::Reference)
-        .or_else(|| dummy::dummy(text).map(Placeholder::Dummy))
+    reference::reference(text).map(Placeholder::Reference).or_else(|| dummy::dummy(text).map(Placeholder::Dummy))
 }
 
 /// Without blanks and one pair of quotes.
@@ -46,9 +44,7 @@ mod tests {
     use super::*;
 
     fn random(state: &mut u64) -> usize {
-        *state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (*state >> 33) as usize
     }
 
@@ -107,19 +103,13 @@ mod tests {
             b"__",
         ];
         for _ in 0..20_000 {
-            let text: Vec<u8> = (0..random(&mut state) % 6)
-                .flat_map(|_| pieces[random(&mut state) % pieces.len()])
-                .copied()
-                .collect();
+            let text: Vec<u8> = (0..random(&mut state) % 6).flat_map(|_| pieces[random(&mut state) % pieces.len()]).copied().collect();
             placeholder(&text);
             is_wordlike(&text);
             assert!((0.0..=1.0).contains(&randomness(&text)));
         }
         let long = vec![b'x'; 100_000];
         assert_eq!(placeholder(&long), Some(Placeholder::Dummy("repetition")));
-        assert_eq!(
-            placeholder(&[b"ab".as_slice(), &[0xff; 3_000], b"Q9"].concat()),
-            Some(Placeholder::Dummy("repetition"))
-        );
+        assert_eq!(placeholder(&[b"ab".as_slice(), &[0xff; 3_000], b"Q9"].concat()), Some(Placeholder::Dummy("repetition")));
     }
 }

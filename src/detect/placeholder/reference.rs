@@ -29,10 +29,7 @@ pub(super) fn reference(text: &[u8]) -> Option<&'static str> {
 
 /// Whether the text begins with one of the words, in either case.
 fn starts_with_any(text: &[u8], prefixes: &str) -> bool {
-    prefixes.split_whitespace().any(|prefix| {
-        text.get(..prefix.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
-    })
+    prefixes.split_whitespace().any(|prefix| text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes())))
 }
 
 fn contains(text: &[u8], what: &str) -> bool {
@@ -91,19 +88,15 @@ fn holds_name(text: &[u8], open: &[u8], close: u8) -> bool {
     let Some(inner) = memchr::memchr(close, inner).map(|end| &inner[..end]) else {
         return false;
     };
-    let name = inner
-        .iter()
-        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b' '))
-        .count();
+    let name = inner.iter().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b' ')).count();
     !inner.is_empty() && name >= 2.min(inner.len())
 }
 
 /// `{{ name }}`, `<%= name %>`, `#{name}`, `{name}`, `{% ... %}`, `[[ name ]]`.
 fn is_template(text: &[u8]) -> bool {
     let pairs = [("{{", "}}"), ("<%", "%>"), ("{%", "%}"), ("[[", "]]"), ("((", "))")];
-    let within = pairs
-        .into_iter()
-        .any(|(open, close)| memmem::find(text, open.as_bytes()).is_some_and(|at| contains(&text[at + 2..], close)));
+    let within =
+        pairs.into_iter().any(|(open, close)| memmem::find(text, open.as_bytes()).is_some_and(|at| contains(&text[at + 2..], close)));
     match text {
         [b'{', name @ .., b'}'] | [b'#', b'{', name @ .., b'}'] if is_variable_name(name) => true,
         _ => within || memmem::find(text, b"#{").is_some_and(|at| is_interpolation(&text[at + 2..])),
@@ -168,19 +161,14 @@ fn is_call(text: &[u8]) -> bool {
         return false;
     };
     let (name, close) = (&body[..open], if body[open] == b'(' { b')' } else { b']' });
-    let path = name
-        .iter()
-        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'-' | b'>' | b'!'));
+    let path = name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'-' | b'>' | b'!'));
     open >= 2 && path && name[0].is_ascii_alphabetic() && body.last() == Some(&close) && randomness(name) < RANDOM
 }
 
 /// Absolute, home and relative paths of files, on any system; their parts must read as names, since base64 has slashes too.
 fn is_path(text: &[u8]) -> bool {
     let drive = matches!(text, [letter, b':', b'\\' | b'/', ..] if letter.is_ascii_alphabetic());
-    let rooted = drive
-        || [b"/".as_slice(), b"./", b"../", b"~/", b"\\\\"]
-            .iter()
-            .any(|start| text.starts_with(start));
+    let rooted = drive || [b"/".as_slice(), b"./", b"../", b"~/", b"\\\\"].iter().any(|start| text.starts_with(start));
     let plain = |byte: &u8| {
         byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'\\' | b'.' | b'-' | b'_' | b'~' | b':' | b'@' | b' ' | b'*' | b'+')
     };
@@ -220,26 +208,9 @@ mod tests {
             ),
             (
                 "template",
-                &[
-                    "{{ db_password }}",
-                    "{{db_password}}",
-                    "<%= secret %>",
-                    "#{password}",
-                    "{password}",
-                    "{% secret %}",
-                    "((db-password))",
-                ],
+                &["{{ db_password }}", "{{db_password}}", "<%= secret %>", "#{password}", "{password}", "{% secret %}", "((db-password))"],
             ),
-            (
-                "encrypted value",
-                &[
-                    "ENC[AES256_GCM,data:abc]",
-                    "ENC(abc)",
-                    "{cipher}abc",
-                    "$ANSIBLE_VAULT;1.1;AES256",
-                    "!vault |",
-                ],
-            ),
+            ("encrypted value", &["ENC[AES256_GCM,data:abc]", "ENC(abc)", "{cipher}abc", "$ANSIBLE_VAULT;1.1;AES256", "!vault |"]),
             (
                 "secret store",
                 &[
@@ -251,10 +222,7 @@ mod tests {
                     "projects/1/secrets/x/versions/1",
                 ],
             ),
-            (
-                "format string",
-                &["%s", "%d", "%1$s", "%(password)s", "{0}", "Bearer %s", "token=%s"],
-            ),
+            ("format string", &["%s", "%d", "%1$s", "%(password)s", "{0}", "Bearer %s", "token=%s"]),
             (
                 "expression",
                 &[

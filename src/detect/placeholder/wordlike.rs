@@ -19,12 +19,7 @@ pub fn randomness(value: &[u8]) -> f32 {
     if value.len() < 2 || is_foreign_text(value) {
         return 0.0;
     }
-    let sum: f32 = BIAS
-        + features(value)
-            .iter()
-            .zip(WEIGHTS)
-            .map(|(feature, weight)| feature * weight)
-            .sum::<f32>();
+    let sum: f32 = BIAS + features(value).iter().zip(WEIGHTS).map(|(feature, weight)| feature * weight).sum::<f32>();
     1.0 / (1.0 + (-sum).exp())
 }
 
@@ -71,9 +66,7 @@ fn is_address(value: &[u8]) -> bool {
     let Some(at) = memchr::memmem::find(value, b"://").filter(|at| *at <= 24) else {
         return false;
     };
-    let scheme = value[..at]
-        .iter()
-        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.' | b':'));
+    let scheme = value[..at].iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.' | b':'));
     let rest = &value[at + 3..];
     let authority = rest.split(|byte| matches!(byte, b'/' | b'?' | b'#')).next().unwrap_or(rest);
     let random = |part: &[u8]| part.len() >= 16 && randomness(part) >= RANDOM;
@@ -82,10 +75,7 @@ fn is_address(value: &[u8]) -> bool {
 
 /// Digits between letters more than once, or more digits in all than a number at the end of a name has.
 fn has_inner_digits(value: &[u8]) -> bool {
-    let inner = value
-        .windows(2)
-        .filter(|pair| pair[0].is_ascii_digit() && pair[1].is_ascii_alphabetic())
-        .count();
+    let inner = value.windows(2).filter(|pair| pair[0].is_ascii_digit() && pair[1].is_ascii_alphabetic()).count();
     let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
     inner > 1 + value.len() / 24 || digits > 4 && digits * 3 > value.len()
 }
@@ -244,9 +234,7 @@ mod tests {
     fn random_text(state: &mut u64, alphabet: &[u8], length: usize) -> Vec<u8> {
         (0..length)
             .map(|_| {
-                *state = state
-                    .wrapping_mul(6_364_136_223_846_793_005)
-                    .wrapping_add(1_442_695_040_888_963_407);
+                *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 alphabet[(*state >> 33) as usize % alphabet.len()]
             })
             .collect()
@@ -262,9 +250,7 @@ mod tests {
             (b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#%*+-.^_~", 16, 980),
             (b"abcdefghijklmnopqrstuvwxyz", 20, 970),
         ] {
-            let random = (0..1_000)
-                .filter(|_| randomness(&random_text(&mut state, alphabet, length)) >= RANDOM)
-                .count();
+            let random = (0..1_000).filter(|_| randomness(&random_text(&mut state, alphabet, length)) >= RANDOM).count();
             assert!(random >= least, "{random} of 1000, length {length}");
         }
     }

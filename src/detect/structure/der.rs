@@ -78,9 +78,7 @@ pub(super) fn header(bytes: &[u8]) -> Option<(u8, usize, usize)> {
         return Some((tag, 2, usize::from(first)));
     }
     let size = usize::from(first & 0x7f);
-    let digits = bytes
-        .get(2..2 + size)
-        .filter(|digits| (1..=4).contains(&digits.len()) && digits[0] != 0)?;
+    let digits = bytes.get(2..2 + size).filter(|digits| (1..=4).contains(&digits.len()) && digits[0] != 0)?;
     let length = digits.iter().fold(0usize, |length, byte| length << 8 | usize::from(*byte));
     (length >= 0x80).then_some((tag, 2 + size, length))
 }
@@ -102,14 +100,9 @@ mod tests {
     fn only_shortest_definite_lengths_are_read() {
         let long = [&[SEQUENCE, 0x81, 0x80][..], &[0; 128]].concat();
         assert_eq!(Reader::new(&long).any().unwrap().1.len(), 128);
-        for bad in [
-            &[SEQUENCE, 0x81, 1, 0][..],
-            &[SEQUENCE, 0x82, 0, 1, 0],
-            &[SEQUENCE, 0x80, 0, 0],
-            &[SEQUENCE, 2, 0],
-            &[0x1f, 0],
-            &[SEQUENCE],
-        ] {
+        for bad in
+            [&[SEQUENCE, 0x81, 1, 0][..], &[SEQUENCE, 0x82, 0, 1, 0], &[SEQUENCE, 0x80, 0, 0], &[SEQUENCE, 2, 0], &[0x1f, 0], &[SEQUENCE]]
+        {
             assert!(Reader::new(bad).any().is_none(), "{bad:?}");
         }
     }

@@ -20,18 +20,11 @@ pub(super) fn parse(token: &[u8]) -> Parsed {
         [_, payload, signature] => {
             let Some(claims) = object(payload) else { return Parsed::No };
             if let Some(detail) = sample(&claims) {
-                return Parsed::Dummy {
-                    reason: "well-known",
-                    detail: detail.into(),
-                };
+                return Parsed::Dummy { reason: "well-known", detail: detail.into() };
             }
             let (severity, note) = (severity(&claims), note(&claims));
             let facts = Facts { severity, key: None, note };
-            if fits(algorithm, signature) {
-                Parsed::Proved(facts)
-            } else {
-                Parsed::Plausible(facts)
-            }
+            if fits(algorithm, signature) { Parsed::Proved(facts) } else { Parsed::Plausible(facts) }
         }
         [_, _, _, text, _] if header.contains_key("enc") && !text.is_empty() => Parsed::Plausible(Facts::note("encrypted token")),
         _ => Parsed::No,
@@ -41,11 +34,7 @@ pub(super) fn parse(token: &[u8]) -> Parsed {
 /// The token without a marker such as `ghs_123_`.
 fn unmarked(token: &[u8]) -> &[u8] {
     let start = token.iter().take(40).rposition(|byte| *byte == b'_').map_or(0, |at| at + 1);
-    if token.starts_with(b"ey") || !token[start..].starts_with(b"ey") {
-        token
-    } else {
-        &token[start..]
-    }
+    if token.starts_with(b"ey") || !token[start..].starts_with(b"ey") { token } else { &token[start..] }
 }
 
 fn object(part: &[u8]) -> Option<Map<String, Value>> {
@@ -86,9 +75,7 @@ fn note(claims: &Map<String, Value>) -> Option<String> {
         _ if is_kubernetes(claims) => Some("Kubernetes service account"),
         _ => None,
     };
-    let expiry = claims
-        .get("exp")
-        .and_then(|exp| exp.as_i64().or_else(|| exp.as_f64().map(|exp| exp as i64)));
+    let expiry = claims.get("exp").and_then(|exp| exp.as_i64().or_else(|| exp.as_f64().map(|exp| exp as i64)));
     let until = match expiry {
         Some(seconds) => timestamp(seconds).map(|when| format!("expires {when}")),
         None => Some("does not expire".to_owned()),
@@ -119,10 +106,7 @@ mod tests {
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
     fn token(header: &str, claims: &str, signature: usize) -> Vec<u8> {
-        [header.as_bytes(), claims.as_bytes(), &vec![0x5a; signature]]
-            .map(|part| URL_SAFE_NO_PAD.encode(part))
-            .join(".")
-            .into_bytes()
+        [header.as_bytes(), claims.as_bytes(), &vec![0x5a; signature]].map(|part| URL_SAFE_NO_PAD.encode(part)).join(".").into_bytes()
     }
 
     const HS256: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
@@ -136,9 +120,7 @@ mod tests {
             (r#"{"sub":"system:serviceaccount:default:ci","exp":1}"#, Some(Severity::Critical)),
             (r#"{"sub":"me","exp":1}"#, None),
         ] {
-            let Parsed::Proved(facts) = parse(&token(HS256, claims, 32)) else {
-                panic!("{claims}")
-            };
+            let Parsed::Proved(facts) = parse(&token(HS256, claims, 32)) else { panic!("{claims}") };
             assert_eq!(facts.severity, severity, "{claims}");
         }
     }
@@ -162,10 +144,7 @@ mod tests {
             r#"{"sub":"1234567890","name":"John Doe","admin":true}"#,
             r#"{"iss":"supabase-demo","role":"anon"}"#,
         ] {
-            assert!(
-                matches!(parse(&token(HS256, claims, 32)), Parsed::Dummy { reason: "well-known", .. }),
-                "{claims}"
-            );
+            assert!(matches!(parse(&token(HS256, claims, 32)), Parsed::Dummy { reason: "well-known", .. }), "{claims}");
         }
     }
 
@@ -194,9 +173,6 @@ mod tests {
 
     #[test]
     fn a_marker_may_stand_before_it() {
-        assert!(matches!(
-            parse(&[b"ghs_12345_".as_slice(), &token(HS256, "{}", 32)].concat()),
-            Parsed::Proved(_)
-        ));
+        assert!(matches!(parse(&[b"ghs_12345_".as_slice(), &token(HS256, "{}", 32)].concat()), Parsed::Proved(_)));
     }
 }

@@ -9,11 +9,7 @@ use crate::finding::KeyFacts;
 pub(super) fn parse(der: &[u8]) -> Option<KeyFacts> {
     let mut outer = Reader::new(der);
     let inner = outer.sequence().filter(|_| outer.is_empty())?;
-    pkcs8(inner)
-        .or_else(|| pkcs1(inner))
-        .or_else(|| sec1(inner, None))
-        .or_else(|| dsa(inner))
-        .or_else(|| encrypted_pkcs8(inner))
+    pkcs8(inner).or_else(|| pkcs1(inner)).or_else(|| sec1(inner, None)).or_else(|| dsa(inner)).or_else(|| encrypted_pkcs8(inner))
 }
 
 /// Whether the bytes begin as a key would: a sequence of about their size whose first element is an integer or a sequence.
@@ -28,12 +24,7 @@ pub(super) fn is_key_shaped(der: &[u8]) -> bool {
 }
 
 fn facts(algorithm: &str, bits: Option<u32>, fingerprint: Option<String>) -> KeyFacts {
-    KeyFacts {
-        algorithm: Some(algorithm.to_owned()),
-        bits,
-        encrypted: Some(false),
-        fingerprint,
-    }
+    KeyFacts { algorithm: Some(algorithm.to_owned()), bits, encrypted: Some(false), fingerprint }
 }
 
 /// Version, n, e, d, p, q, d mod p-1, d mod q-1, 1/q mod p, and for more than two primes the others.
@@ -92,9 +83,7 @@ fn sec1(mut reader: Reader<'_>, curve: Option<&[u8]>) -> Option<KeyFacts> {
     let own = match reader.expect(0xa0) {
         Some(parameters) => {
             let mut inside = Reader::new(parameters);
-            let (tag, content) = inside
-                .any()
-                .filter(|(tag, _)| inside.is_empty() && matches!(*tag, OID | SEQUENCE))?;
+            let (tag, content) = inside.any().filter(|(tag, _)| inside.is_empty() && matches!(*tag, OID | SEQUENCE))?;
             Some(if tag == OID { content } else { &[] })
         }
         None => None,
@@ -106,16 +95,13 @@ fn sec1(mut reader: Reader<'_>, curve: Option<&[u8]>) -> Option<KeyFacts> {
     let oid = own.or(curve).filter(|_| reader.is_empty())?;
     let known = CURVES.iter().find(|(known, ..)| *known == oid);
     let size = known.map_or(number.len() as u32 * 8, |(_, size, _)| *size);
-    let fingerprint = known
-        .and_then(|(_, _, name)| *name)
-        .zip(point.filter(|point| point.first() == Some(&4)))
-        .map(|(name, point)| {
-            let mut blob = Vec::new();
-            ssh::put(&mut blob, format!("ecdsa-sha2-{name}").as_bytes());
-            ssh::put(&mut blob, name.as_bytes());
-            ssh::put(&mut blob, point);
-            ssh::fingerprint(&blob)
-        });
+    let fingerprint = known.and_then(|(_, _, name)| *name).zip(point.filter(|point| point.first() == Some(&4))).map(|(name, point)| {
+        let mut blob = Vec::new();
+        ssh::put(&mut blob, format!("ecdsa-sha2-{name}").as_bytes());
+        ssh::put(&mut blob, name.as_bytes());
+        ssh::put(&mut blob, point);
+        ssh::fingerprint(&blob)
+    });
     Some(facts("ec", Some(size), fingerprint))
 }
 
@@ -125,10 +111,7 @@ const EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1];
 const DSA: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x38, 4, 1];
 const DH: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 3, 1];
 /// What the encryption schemes of PKCS#5 and PKCS#12 begin with.
-const SCHEMES: [&[u8]; 2] = [
-    &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 5],
-    &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 12, 1],
-];
+const SCHEMES: [&[u8]; 2] = [&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 5], &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 12, 1]];
 
 /// Version, algorithm, the key in the algorithm's own form, attributes, the public key perhaps.
 fn pkcs8(mut reader: Reader<'_>) -> Option<KeyFacts> {
@@ -149,10 +132,7 @@ fn pkcs8(mut reader: Reader<'_>) -> Option<KeyFacts> {
         DSA => facts("dsa", modulus_bits(parameters), None),
         DH => facts("dh", modulus_bits(parameters), None),
         [0x2b, 0x65, curve @ 0x6e..=0x71] => return rfc8410(*curve, inside.expect(OCTET_STRING)?, public),
-        _ => KeyFacts {
-            encrypted: Some(false),
-            ..KeyFacts::default()
-        },
+        _ => KeyFacts { encrypted: Some(false), ..KeyFacts::default() },
     };
     Some(found)
 }
@@ -189,10 +169,7 @@ fn encrypted_pkcs8(mut reader: Reader<'_>) -> Option<KeyFacts> {
     let oid = reader.sequence()?.expect(OID)?;
     reader.expect(OCTET_STRING).filter(|text| text.len() >= 16)?;
     let right = reader.is_empty() && SCHEMES.iter().any(|scheme| oid.starts_with(scheme));
-    right.then(|| KeyFacts {
-        encrypted: Some(true),
-        ..KeyFacts::default()
-    })
+    right.then(|| KeyFacts { encrypted: Some(true), ..KeyFacts::default() })
 }
 
 #[cfg(test)]
@@ -211,10 +188,7 @@ mod tests {
         let wrapped = sample::pkcs8(&[oid(RSA), vec![5, 0]].concat(), &rsa);
         for der in [&rsa, &wrapped] {
             let key = parse(der).unwrap();
-            assert_eq!(
-                (key.algorithm.as_deref(), key.bits, key.encrypted),
-                (Some("rsa"), Some(1024), Some(false))
-            );
+            assert_eq!((key.algorithm.as_deref(), key.bits, key.encrypted), (Some("rsa"), Some(1024), Some(false)));
             assert!(key.fingerprint.unwrap().starts_with("SHA256:"));
         }
         let ed25519 = sample::pkcs8(&oid(&[0x2b, 0x65, 0x70]), &octets(&bytes(32)));

@@ -5,13 +5,7 @@ use super::{Facts, Parsed};
 use crate::finding::KeyFacts;
 
 fn store(encrypted: bool, note: &'static str) -> Facts {
-    Facts {
-        note: Some(note.into()),
-        ..Facts::key(KeyFacts {
-            encrypted: Some(encrypted),
-            ..KeyFacts::default()
-        })
-    }
+    Facts { note: Some(note.into()), ..Facts::key(KeyFacts { encrypted: Some(encrypted), ..KeyFacts::default() }) }
 }
 
 /// Java key store, perhaps cut: magic, version, number of entries; each entry a tag, an alias, a date, and a key or certificate.
@@ -170,12 +164,7 @@ mod tests {
     use super::*;
 
     fn jks_of(entries: &[(u32, &[u8])]) -> Vec<u8> {
-        let mut bytes = [
-            0xfeed_feed_u32.to_be_bytes(),
-            2u32.to_be_bytes(),
-            (entries.len() as u32).to_be_bytes(),
-        ]
-        .concat();
+        let mut bytes = [0xfeed_feed_u32.to_be_bytes(), 2u32.to_be_bytes(), (entries.len() as u32).to_be_bytes()].concat();
         for (tag, content) in entries {
             bytes.extend([&tag.to_be_bytes()[..], b"\0\x03key", &[0; 8], content].concat());
         }

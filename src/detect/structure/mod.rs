@@ -125,17 +125,11 @@ pub fn parse(kind: StructureKind, bytes: &[u8]) -> Parsed {
 
 impl Facts {
     fn key(key: KeyFacts) -> Facts {
-        Facts {
-            key: Some(key),
-            ..Facts::default()
-        }
+        Facts { key: Some(key), ..Facts::default() }
     }
 
     fn note(note: impl Into<String>) -> Facts {
-        Facts {
-            note: Some(note.into()),
-            ..Facts::default()
-        }
+        Facts { note: Some(note.into()), ..Facts::default() }
     }
 }
 
@@ -156,9 +150,7 @@ mod tests {
     fn samples_of_all_kinds_are_accepted_and_no_damage_panics() {
         let mut state = 5u64;
         let mut random = move || {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             (state >> 33) as u8
         };
         for (kind, name) in StructureKind::ALL {
@@ -184,10 +176,7 @@ mod tests {
     #[test]
     fn noise_is_nothing() {
         let mut state = 9u64;
-        for (kind, name) in StructureKind::ALL
-            .into_iter()
-            .filter(|(kind, _)| *kind != StructureKind::DockerAuth)
-        {
+        for (kind, name) in StructureKind::ALL.into_iter().filter(|(kind, _)| *kind != StructureKind::DockerAuth) {
             for length in 0..200 {
                 let noise: Vec<u8> = (0..length)
                     .map(|_| {

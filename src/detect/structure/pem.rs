@@ -36,10 +36,7 @@ fn plain(armor: &Armor<'_>, bytes: &[u8]) -> Parsed {
         Some(facts) => Parsed::Proved(Facts::key(facts)),
         None if key::is_key_shaped(bytes) => Parsed::Plausible(Facts {
             note: Some("the block begins as a key does, but does not parse to its end".into()),
-            ..Facts::key(KeyFacts {
-                algorithm: algorithm(armor.label),
-                ..KeyFacts::default()
-            })
+            ..Facts::key(KeyFacts { algorithm: algorithm(armor.label), ..KeyFacts::default() })
         }),
         None => Parsed::No,
     }
@@ -47,11 +44,7 @@ fn plain(armor: &Armor<'_>, bytes: &[u8]) -> Parsed {
 
 /// OpenSSL's own encryption: the body is ciphertext, of which only the size can be judged.
 fn legacy(armor: &Armor<'_>, bytes: &[u8]) -> Parsed {
-    let facts = Facts::key(KeyFacts {
-        algorithm: algorithm(armor.label),
-        encrypted: Some(true),
-        ..KeyFacts::default()
-    });
+    let facts = Facts::key(KeyFacts { algorithm: algorithm(armor.label), encrypted: Some(true), ..KeyFacts::default() });
     match (bytes.len() >= 48, bytes.len().is_multiple_of(8) && armor.complete) {
         (true, true) => Parsed::Proved(facts),
         (true, false) => Parsed::Plausible(facts),
@@ -62,10 +55,7 @@ fn legacy(armor: &Armor<'_>, bytes: &[u8]) -> Parsed {
 fn algorithm(label: &[u8]) -> Option<String> {
     let first = label.split(|byte| *byte == b' ').next()?;
     let known: [(&[u8], &str); 3] = [(b"RSA", "rsa"), (b"EC", "ec"), (b"DSA", "dsa")];
-    known
-        .into_iter()
-        .find(|(name, _)| *name == first)
-        .map(|(_, algorithm)| algorithm.to_owned())
+    known.into_iter().find(|(name, _)| *name == first).map(|(_, algorithm)| algorithm.to_owned())
 }
 
 #[cfg(test)]
@@ -79,32 +69,15 @@ mod tests {
     }
 
     fn wrapped(der: &[u8], between: &str) -> String {
-        sample::lines(der, 64)
-            .iter()
-            .map(|line| format!("{between}{line}"))
-            .collect::<String>()
-            + between
+        sample::lines(der, 64).iter().map(|line| format!("{between}{line}")).collect::<String>() + between
     }
 
     #[test]
     fn a_key_is_the_same_however_it_is_wrapped() {
         let der = sample::pkcs1(&mut || 0x6b);
         let expected = key::parse(&der).unwrap();
-        for between in [
-            "\n",
-            "\r\n",
-            r"\n",
-            r"\\n",
-            r"\r\n",
-            " ",
-            "\\n\" +\n  \"",
-            "\",\n\"",
-            "\n# ",
-            "\n// ",
-            "\n    ",
-            "\\n\\\n",
-            "%0A",
-        ] {
+        for between in ["\n", "\r\n", r"\n", r"\\n", r"\r\n", " ", "\\n\" +\n  \"", "\",\n\"", "\n# ", "\n// ", "\n    ", "\\n\\\n", "%0A"]
+        {
             let text = block("RSA PRIVATE KEY", &wrapped(&der, between));
             assert_eq!(parse(text.as_bytes()), Parsed::Proved(Facts::key(expected.clone())), "{between:?}");
         }
@@ -148,9 +121,7 @@ mod tests {
         for between in ["\n", " ", r"\n"] {
             let headers = format!("{between}Proc-Type: 4,ENCRYPTED{between}DEK-Info: AES-256-CBC,00112233{between}");
             let text = block("RSA PRIVATE KEY", &(headers + &wrapped(&[0x91; 96], between)));
-            let Parsed::Proved(facts) = parse(text.as_bytes()) else {
-                panic!("{between:?}")
-            };
+            let Parsed::Proved(facts) = parse(text.as_bytes()) else { panic!("{between:?}") };
             let key = facts.key.unwrap();
             assert_eq!((key.algorithm.as_deref(), key.encrypted), (Some("rsa"), Some(true)));
         }
@@ -161,14 +132,9 @@ mod tests {
         for (cipher, encrypted) in [("none", false), ("aes256-ctr", true)] {
             let bytes = sample::openssh(cipher, &mut || 0x17);
             let text = block("OPENSSH PRIVATE KEY", &wrapped(&bytes, "\n"));
-            let Parsed::Proved(facts) = parse(text.as_bytes()) else {
-                panic!("{cipher}")
-            };
+            let Parsed::Proved(facts) = parse(text.as_bytes()) else { panic!("{cipher}") };
             let key = facts.key.unwrap();
-            assert_eq!(
-                (key.algorithm.as_deref(), key.bits, key.encrypted),
-                (Some("ed25519"), Some(256), Some(encrypted))
-            );
+            assert_eq!((key.algorithm.as_deref(), key.bits, key.encrypted), (Some("ed25519"), Some(256), Some(encrypted)));
             assert!(key.fingerprint.unwrap().starts_with("SHA256:"));
             assert!(matches!(ssh::parse(&bytes[..bytes.len() - 8]), Parsed::Plausible(_)));
         }

@@ -41,9 +41,7 @@ fn split_checksum(body: &mut Body) -> Option<u32> {
 /// CRC-24 of the armour.
 pub(super) fn crc24(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0x00b7_04ce, |crc: u32, byte| {
-        (0..8).fold(crc ^ u32::from(*byte) << 16, |crc, _| {
-            if crc & 0x0080_0000 == 0 { crc << 1 } else { crc << 1 ^ 0x0186_4cfb }
-        })
+        (0..8).fold(crc ^ u32::from(*byte) << 16, |crc, _| if crc & 0x0080_0000 == 0 { crc << 1 } else { crc << 1 ^ 0x0186_4cfb })
     }) & 0x00ff_ffff
 }
 
@@ -77,18 +75,9 @@ fn key_facts(bytes: &[u8]) -> Option<KeyFacts> {
         22 => ("ed25519", 1, true),
         _ => return Some(KeyFacts::default()),
     };
-    let bits = if curve {
-        None
-    } else {
-        public.get(..2).map(|size| u32::from(size[0]) << 8 | u32::from(size[1]))
-    };
+    let bits = if curve { None } else { public.get(..2).map(|size| u32::from(size[0]) << 8 | u32::from(size[1])) };
     let encrypted = skip_public(public, integers, curve, name == "ecdh").map(|usage| usage != 0);
-    Some(KeyFacts {
-        algorithm: Some(name.to_owned()),
-        bits,
-        encrypted,
-        fingerprint: None,
-    })
+    Some(KeyFacts { algorithm: Some(name.to_owned()), bits, encrypted, fingerprint: None })
 }
 
 /// The octet after the public part, which is zero where no passphrase protects the rest.
@@ -134,10 +123,7 @@ mod tests {
         for length in [98, 99, 100] {
             let bytes = vec![0x5c; length];
             for between in ["\n", "\r\n", r"\n", " "] {
-                assert!(
-                    matches!(parse(&block(&bytes, &check(&bytes), between)), Parsed::Proved(_)),
-                    "{length} {between:?}"
-                );
+                assert!(matches!(parse(&block(&bytes, &check(&bytes), between)), Parsed::Proved(_)), "{length} {between:?}");
                 assert_eq!(parse(&block(&bytes, "=AAAA", between)), Parsed::No);
             }
         }
@@ -145,16 +131,8 @@ mod tests {
 
     #[test]
     fn without_a_checksum_the_packet_decides() {
-        let key = [
-            &[0x95, 1, 0x20, 4, 0, 0, 0, 0, 1, 4, 0, 0x80][..],
-            &[1; 127],
-            &[0, 2, 3, 0],
-            &[9; 60],
-        ]
-        .concat();
-        let Parsed::Plausible(facts) = parse(&block(&key, "", "\n")) else {
-            panic!()
-        };
+        let key = [&[0x95, 1, 0x20, 4, 0, 0, 0, 0, 1, 4, 0, 0x80][..], &[1; 127], &[0, 2, 3, 0], &[9; 60]].concat();
+        let Parsed::Plausible(facts) = parse(&block(&key, "", "\n")) else { panic!() };
         assert_eq!(facts.key.unwrap().algorithm.as_deref(), Some("rsa"));
         assert_eq!(parse(&block(&[0x5c; 99], "", "\n")), Parsed::No);
     }

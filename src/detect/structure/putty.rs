@@ -8,10 +8,7 @@ use base64::Engine;
 /// A file, or the part of one from its first header to its MAC.
 pub(super) fn parse(bytes: &[u8]) -> Parsed {
     let text = if bytes.contains(&b'\\') { unescape(bytes) } else { bytes.to_vec() };
-    let mut lines = text
-        .split(|byte| matches!(byte, b'\n' | b'\r'))
-        .map(<[u8]>::trim_ascii)
-        .filter(|line| !line.is_empty());
+    let mut lines = text.split(|byte| matches!(byte, b'\n' | b'\r')).map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
     let Some(head) = lines.find(|line| line.starts_with(b"PuTTY-User-Key-File-")) else {
         return Parsed::No;
     };
@@ -67,9 +64,7 @@ mod tests {
         for (cipher, encrypted) in [("none", false), ("aes256-cbc", true)] {
             let file = sample::putty(cipher, &mut || 0x21);
             for text in [file.clone(), file.replace('\n', "\r\n"), file.replace('\n', "\\n")] {
-                let Parsed::Proved(facts) = parse(text.as_bytes()) else {
-                    panic!("{cipher}")
-                };
+                let Parsed::Proved(facts) = parse(text.as_bytes()) else { panic!("{cipher}") };
                 let key = facts.key.unwrap();
                 assert_eq!((key.algorithm.as_deref(), key.encrypted), (Some("ed25519"), Some(encrypted)));
                 assert!(key.fingerprint.is_some());
@@ -83,9 +78,6 @@ mod tests {
         let cut = file.split("Private-Lines").next().unwrap();
         assert_eq!(parse(cut.as_bytes()), Parsed::No);
         assert_eq!(parse(b"PuTTY-User-Key-File-2: ssh-rsa"), Parsed::No);
-        assert_eq!(
-            parse(b"PuTTY-User-Key-File-3: ssh-rsa\nEncryption: none\nPrivate-Lines: 99999999999999999999\n"),
-            Parsed::No
-        );
+        assert_eq!(parse(b"PuTTY-User-Key-File-3: ssh-rsa\nEncryption: none\nPrivate-Lines: 99999999999999999999\n"), Parsed::No);
     }
 }

@@ -16,38 +16,19 @@ pub fn sample(kind: StructureKind, begin: &str, random: &mut dyn FnMut() -> u8) 
         StructureKind::PgpPrivateKey => armored(random).into_bytes(),
         StructureKind::PuttyPrivateKey => putty("none", random).into_bytes(),
         StructureKind::PypiMacaroon => {
-            let token = [
-                &[2, 1, 8][..],
-                b"pypi.org",
-                &[2, 16],
-                &bytes(16, random),
-                &[0, 0, 6, 32],
-                &bytes(32, random),
-            ]
-            .concat();
+            let token = [&[2, 1, 8][..], b"pypi.org", &[2, 16], &bytes(16, random), &[0, 0, 6, 32], &bytes(32, random)].concat();
             format!("pypi-{}", URL_SAFE_NO_PAD.encode(token)).into_bytes()
         }
         StructureKind::Jks => {
             let header = [0xfeed_feed_u32, 2, 1, 1].map(u32::to_be_bytes).concat();
-            [
-                &header[..],
-                b"\0\x03key",
-                &[0; 8],
-                &64u32.to_be_bytes(),
-                &bytes(64, random),
-                &[0; 4],
-            ]
-            .concat()
+            [&header[..], b"\0\x03key", &[0; 8], &64u32.to_be_bytes(), &bytes(64, random), &[0; 4]].concat()
         }
         StructureKind::Pkcs12 => pkcs12(random),
         StructureKind::DerPrivateKey => pkcs1(random),
         StructureKind::DockerAuth => format!("robot:{}", URL_SAFE_NO_PAD.encode(bytes(18, random))).into_bytes(),
-        StructureKind::Sendgrid => format!(
-            "SG.{}.{}",
-            URL_SAFE_NO_PAD.encode(bytes(16, random)),
-            URL_SAFE_NO_PAD.encode(bytes(32, random))
-        )
-        .into_bytes(),
+        StructureKind::Sendgrid => {
+            format!("SG.{}.{}", URL_SAFE_NO_PAD.encode(bytes(16, random)), URL_SAFE_NO_PAD.encode(bytes(32, random))).into_bytes()
+        }
         StructureKind::DiscordBot => {
             let number: String = "1".chars().chain((0..17).map(|_| char::from(b'0' + random() % 10))).collect();
             let parts = [bytes(4, random), bytes(28, random)].map(|part| URL_SAFE_NO_PAD.encode(part));
@@ -68,12 +49,7 @@ fn jwt(random: &mut dyn FnMut() -> u8) -> String {
     let subject: String = bytes(8, random).iter().map(|byte| format!("{byte:02x}")).collect();
     let claims = format!(r#"{{"sub":"{subject}"}}"#);
     let encode = |part: &[u8]| URL_SAFE_NO_PAD.encode(part);
-    format!(
-        "{}.{}.{}",
-        encode(br#"{"alg":"HS256","typ":"JWT"}"#),
-        encode(claims.as_bytes()),
-        encode(&bytes(32, random))
-    )
+    format!("{}.{}.{}", encode(br#"{"alg":"HS256","typ":"JWT"}"#), encode(claims.as_bytes()), encode(&bytes(32, random)))
 }
 
 fn pem(begin: &str, random: &mut dyn FnMut() -> u8) -> String {
@@ -94,12 +70,7 @@ fn pem(begin: &str, random: &mut dyn FnMut() -> u8) -> String {
 
 /// Base64 in lines.
 pub(super) fn lines(bytes: &[u8], width: usize) -> Vec<String> {
-    STANDARD
-        .encode(bytes)
-        .as_bytes()
-        .chunks(width)
-        .map(|line| line.iter().map(|byte| char::from(*byte)).collect())
-        .collect()
+    STANDARD.encode(bytes).as_bytes().chunks(width).map(|line| line.iter().map(|byte| char::from(*byte)).collect()).collect()
 }
 
 /// The shape of an RSA key of 1024 bits: the numbers have the right sizes and no relation.
@@ -110,16 +81,7 @@ pub(super) fn pkcs1(random: &mut dyn FnMut() -> u8) -> Vec<u8> {
         number[length - 1] |= 1;
         integer(&number)
     };
-    let parts = [
-        number(128),
-        integer(&[1, 0, 1]),
-        number(128),
-        number(64),
-        number(64),
-        number(64),
-        number(64),
-        number(64),
-    ];
+    let parts = [number(128), integer(&[1, 0, 1]), number(128), number(64), number(64), number(64), number(64), number(64)];
     sequence(&[integer(&[]), parts.concat()].concat())
 }
 
@@ -129,13 +91,7 @@ fn dsa(random: &mut dyn FnMut() -> u8) -> Vec<u8> {
         number[0] = number[0] & 0x3f | top;
         integer(&number)
     };
-    let parts = [
-        number(128, 0x80),
-        number(20, 0x80),
-        number(128, 0x40),
-        number(128, 0x40),
-        number(20, 0x40),
-    ];
+    let parts = [number(128, 0x80), number(20, 0x80), number(128, 0x40), number(128, 0x40), number(20, 0x40)];
     sequence(&[integer(&[]), parts.concat()].concat())
 }
 
@@ -181,18 +137,9 @@ pub(super) fn openssh(cipher: &str, random: &mut dyn FnMut() -> u8) -> Vec<u8> {
 
 fn armored(random: &mut dyn FnMut() -> u8) -> String {
     // A version 4 RSA secret key packet without protection, then random bytes.
-    let body = [
-        &[0x95, 1, 0x40, 4, 0, 0, 0, 0, 1, 8, 0, 0xc0][..],
-        &bytes(255, random),
-        &[0, 17, 1, 0, 1, 0],
-        &bytes(58, random),
-    ]
-    .concat();
+    let body = [&[0x95, 1, 0x40, 4, 0, 0, 0, 0, 1, 8, 0, 0xc0][..], &bytes(255, random), &[0, 17, 1, 0, 1, 0], &bytes(58, random)].concat();
     let check = STANDARD.encode(&pgp::crc24(&body).to_be_bytes()[1..]);
-    format!(
-        "-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n{}\n={check}\n-----END PGP PRIVATE KEY BLOCK-----",
-        lines(&body, 64).join("\n")
-    )
+    format!("-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n{}\n={check}\n-----END PGP PRIVATE KEY BLOCK-----", lines(&body, 64).join("\n"))
 }
 
 /// A PuTTY file of an Ed25519 key.

@@ -50,9 +50,7 @@ impl<'a> Reader<'a> {
 /// Algorithm and size of a public key blob.
 pub(super) fn public_key(blob: &[u8]) -> Option<(String, Option<u32>)> {
     let mut reader = Reader(blob);
-    let name = std::str::from_utf8(reader.string()?)
-        .ok()
-        .filter(|name| name.len() <= 64 && name.bytes().all(|b| b.is_ascii_graphic()))?;
+    let name = std::str::from_utf8(reader.string()?).ok().filter(|name| name.len() <= 64 && name.bytes().all(|b| b.is_ascii_graphic()))?;
     let size = |integer: &[u8]| bits(&integer[usize::from(integer.first() == Some(&0))..]);
     Some(match name {
         "ssh-rsa" => {
@@ -81,10 +79,7 @@ pub(super) fn parse(bytes: &[u8]) -> Parsed {
         return Parsed::No;
     };
     let Some(encrypted) = cipher(&mut reader) else { return Parsed::No };
-    let mut key = KeyFacts {
-        encrypted: Some(encrypted),
-        ..KeyFacts::default()
-    };
+    let mut key = KeyFacts { encrypted: Some(encrypted), ..KeyFacts::default() };
     let Some(blob) = reader.number().filter(|count| *count == 1).and_then(|_| reader.string()) else {
         return Parsed::Plausible(Facts::key(key));
     };
@@ -93,11 +88,7 @@ pub(super) fn parse(bytes: &[u8]) -> Parsed {
         key.fingerprint = Some(fingerprint(blob));
     }
     let whole = key.algorithm.is_some() && reader.string().is_some_and(|secret| is_private(secret, encrypted));
-    if whole {
-        Parsed::Proved(Facts::key(key))
-    } else {
-        Parsed::Plausible(Facts::key(key))
-    }
+    if whole { Parsed::Proved(Facts::key(key)) } else { Parsed::Plausible(Facts::key(key)) }
 }
 
 /// Whether a passphrase is needed.

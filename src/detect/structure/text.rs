@@ -5,9 +5,8 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use memchr::memmem;
 
-const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
-    .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-    .with_decode_allow_trailing_bits(true);
+const LENIENT: GeneralPurposeConfig =
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent).with_decode_allow_trailing_bits(true);
 pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
 pub(super) const BASE64_URL: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
 /// Takes no text that the bytes would not be written as.
@@ -37,11 +36,7 @@ pub(super) fn armor(block: &[u8]) -> Option<Armor<'_>> {
     let after = &rest[label.len()..];
     let after = &after[after.iter().position(|byte| *byte != b'-').unwrap_or(after.len())..];
     let end = memmem::find(after, b"---- END").or_else(|| memmem::find(after, b"-----END"));
-    Some(Armor {
-        label: label.trim_ascii(),
-        body: &after[..end.unwrap_or(after.len())],
-        complete: end.is_some(),
-    })
+    Some(Armor { label: label.trim_ascii(), body: &after[..end.unwrap_or(after.len())], complete: end.is_some() })
 }
 
 /// What the body of a block says once its wrapping is off.
@@ -62,10 +57,7 @@ impl Body {
     }
 
     pub(super) fn header(&self, name: &[u8]) -> Option<&[u8]> {
-        self.headers
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.as_slice())
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_slice())
     }
 }
 
@@ -138,10 +130,7 @@ fn base64_word<'a>(word: &'a [u8], prefix: &mut &'static [u8], first: bool) -> O
     }
     if first {
         // No key begins with these digits: a comment or a patch does.
-        *prefix = [b"//".as_slice(), b"+"]
-            .into_iter()
-            .find(|mark| trimmed.starts_with(mark))
-            .unwrap_or(b"");
+        *prefix = [b"//".as_slice(), b"+"].into_iter().find(|mark| trimmed.starts_with(mark)).unwrap_or(b"");
     }
     Some(trimmed.strip_prefix(*prefix).unwrap_or(trimmed))
 }
@@ -221,12 +210,7 @@ pub(super) fn timestamp(seconds: i64) -> Option<String> {
     let date = day - (153 * month + 2) / 5 + 1;
     let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
     let year = era * 400 + year + next;
-    Some(format!(
-        "{year:04}-{month:02}-{date:02}T{:02}:{:02}:{:02}Z",
-        second / 3_600,
-        second / 60 % 60,
-        second % 60
-    ))
+    Some(format!("{year:04}-{month:02}-{date:02}T{:02}:{:02}:{:02}Z", second / 3_600, second / 60 % 60, second % 60))
 }
 
 #[cfg(test)]
@@ -270,13 +254,7 @@ mod tests {
 
     #[test]
     fn elided_and_foreign_text_is_cut() {
-        for text in [
-            "\nMIIE...\n",
-            "\n...\n",
-            "\nMIIEab\n[snip,here]\nabcd\n",
-            "\nMIIE\u{2026}\n",
-            "\nMIIE***ab\n",
-        ] {
+        for text in ["\nMIIE...\n", "\n...\n", "\nMIIEab\n[snip,here]\nabcd\n", "\nMIIE\u{2026}\n", "\nMIIE***ab\n"] {
             assert_eq!(words(text), None, "{text:?}");
         }
         assert_eq!(words("\n").as_deref(), Some(""));
@@ -304,10 +282,7 @@ mod tests {
     fn the_block_of_the_key_is_found_behind_others() {
         let text = b"-----BEGIN EC PARAMETERS-----\nabcd\n-----END EC PARAMETERS-----\n-----BEGIN EC PRIVATE KEY-----\nefgh\n-----END EC PRIVATE KEY-----";
         let armor = armor(text).unwrap();
-        assert_eq!(
-            (armor.label, armor.body, armor.complete),
-            (b"EC PRIVATE KEY".as_slice(), b"\nefgh\n".as_slice(), true)
-        );
+        assert_eq!((armor.label, armor.body, armor.complete), (b"EC PRIVATE KEY".as_slice(), b"\nefgh\n".as_slice(), true));
     }
 
     #[test]

@@ -12,11 +12,7 @@ pub(super) fn pypi(token: &[u8]) -> Parsed {
     };
     let mut fields = Fields(&bytes);
     let Some(location) = fields.begin() else { return Parsed::No };
-    let note = if location == b"pypi.org" {
-        "token of pypi.org"
-    } else {
-        "token of another index than pypi.org"
-    };
+    let note = if location == b"pypi.org" { "token of pypi.org" } else { "token of another index than pypi.org" };
     match fields.rest() {
         Some(()) => Parsed::Proved(Facts::note(note)),
         // A rule's expression may cut a long one.
@@ -86,10 +82,7 @@ pub(super) fn docker_auth(text: &[u8]) -> Parsed {
         b"00000000-0000-0000-0000-000000000000" => Some("refresh token of Azure Container Registry"),
         _ => None,
     };
-    Parsed::Plausible(Facts {
-        note: note.map(str::to_owned),
-        ..Facts::default()
-    })
+    Parsed::Plausible(Facts { note: note.map(str::to_owned), ..Facts::default() })
 }
 
 /// `SG.`, 16 bytes, `.`, 32 bytes. Their last digits have bits to spare, which are zero in what SendGrid writes.
@@ -101,11 +94,7 @@ pub(super) fn sendgrid(token: &[u8]) -> Parsed {
         return Parsed::No;
     }
     let exact = |part: &[u8]| BASE64_URL_EXACT.decode(part).is_ok();
-    if exact(id) && exact(key) {
-        Parsed::Proved(Facts::default())
-    } else {
-        Parsed::Plausible(Facts::default())
-    }
+    if exact(id) && exact(key) { Parsed::Proved(Facts::default()) } else { Parsed::Plausible(Facts::default()) }
 }
 
 /// Three parts, the first of which is the bot's number in base64.
@@ -115,11 +104,7 @@ pub(super) fn discord_bot(token: &[u8]) -> Parsed {
     let number = decode(id).unwrap_or_default();
     let snowflake = (17..=20).contains(&number.len()) && number.iter().all(u8::is_ascii_digit) && number[0] != b'0';
     let rest = time.len() >= 6 && key.len() >= 27 && BASE64_URL.decode(time).is_ok();
-    if snowflake && rest {
-        Parsed::Proved(Facts::default())
-    } else {
-        Parsed::No
-    }
+    if snowflake && rest { Parsed::Proved(Facts::default()) } else { Parsed::No }
 }
 
 /// `reftkn:<version>:<expiry>:<secret>` in base64.
@@ -139,11 +124,7 @@ pub(super) fn jfrog_reference(token: &[u8]) -> Parsed {
         return Parsed::Plausible(Facts::default());
     }
     let note = seconds.and_then(|seconds| {
-        if seconds == 0 {
-            Some("does not expire".into())
-        } else {
-            timestamp(seconds).map(|when| format!("expires {when}"))
-        }
+        if seconds == 0 { Some("does not expire".into()) } else { timestamp(seconds).map(|when| format!("expires {when}")) }
     });
     Parsed::Proved(Facts { note, ..Facts::default() })
 }
@@ -170,18 +151,7 @@ mod tests {
     #[test]
     fn caveats_are_walked() {
         let caveat = [&[2, 3][..], b"abc", &[0]].concat();
-        let token = [
-            &[2, 1, 8][..],
-            b"pypi.org",
-            &[2, 2],
-            b"id",
-            &[0],
-            &caveat,
-            &caveat,
-            &[0, 6, 32],
-            &[9; 32],
-        ]
-        .concat();
+        let token = [&[2, 1, 8][..], b"pypi.org", &[2, 2], b"id", &[0], &caveat, &caveat, &[0, 6, 32], &[9; 32]].concat();
         let text = format!("pypi-{}", URL_SAFE_NO_PAD.encode(&token));
         assert!(matches!(pypi(text.as_bytes()), Parsed::Proved(_)));
     }
@@ -194,21 +164,14 @@ mod tests {
         for no in ["robot:", ":x", "robot", "", "a:\x01", &STANDARD.encode([0xff, b':', 1])] {
             assert!(!plausible(no), "{no}");
         }
-        let Parsed::Plausible(facts) = docker_auth(b"AWS:x") else {
-            panic!()
-        };
+        let Parsed::Plausible(facts) = docker_auth(b"AWS:x") else { panic!() };
         assert!(facts.note.is_some_and(|note| note.contains("ECR")));
     }
 
     #[test]
     fn sendgrid_parts_have_their_sizes() {
         let token = |id: usize, key: usize| {
-            format!(
-                "SG.{}.{}",
-                URL_SAFE_NO_PAD.encode(vec![7; id]),
-                URL_SAFE_NO_PAD.encode(vec![9; key])
-            )
-            .into_bytes()
+            format!("SG.{}.{}", URL_SAFE_NO_PAD.encode(vec![7; id]), URL_SAFE_NO_PAD.encode(vec![9; key])).into_bytes()
         };
         assert_eq!(sendgrid(&token(16, 32)), Parsed::Proved(Facts::default()));
         assert_eq!(sendgrid(&token(15, 32)), Parsed::No);
@@ -232,10 +195,7 @@ mod tests {
     fn jfrog_tells_its_expiry() {
         let token = |text: &str| jfrog_reference(STANDARD_NO_PAD.encode(text).as_bytes());
         assert_eq!(token("reftkn:01:0000000000:abcDEF"), Parsed::Proved(Facts::note("does not expire")));
-        assert_eq!(
-            token("reftkn:01:1893456000:abcDEF"),
-            Parsed::Proved(Facts::note("expires 2030-01-01T00:00:00Z"))
-        );
+        assert_eq!(token("reftkn:01:1893456000:abcDEF"), Parsed::Proved(Facts::note("expires 2030-01-01T00:00:00Z")));
         assert_eq!(token("reftkn:01"), Parsed::Plausible(Facts::default()));
         assert_eq!(token("other:01:0000000000:abc"), Parsed::No);
     }

@@ -55,11 +55,7 @@ pub(super) fn for_compression(compression: Compression) -> io::Result<Option<Box
 
 fn step(consumed: u64, produced: u64, progress: Progress) -> Step {
     // Both are at most the length of a slice.
-    Step {
-        consumed: consumed as usize,
-        produced: produced as usize,
-        progress,
-    }
+    Step { consumed: consumed as usize, produced: produced as usize, progress }
 }
 
 /// Where a gzip member is (RFC 1952, section 2.3).
@@ -98,13 +94,7 @@ const FCOMMENT: u8 = 16;
 
 impl Gzip {
     fn new() -> Self {
-        Self {
-            part: GzipPart::Fixed(0),
-            flags: 0,
-            trailer: [0; 8],
-            inflate: Decompress::new(false),
-            crc: Crc::new(),
-        }
+        Self { part: GzipPart::Fixed(0), flags: 0, trailer: [0; 8], inflate: Decompress::new(false), crc: Crc::new() }
     }
 
     /// What follows the header's part at `position` in the order of the standard, given the flags.
@@ -128,11 +118,7 @@ impl Gzip {
                     (3, flags) if flags & 0xe0 == 0 => self.flags = flags,
                     _ => return Err("the member's header is damaged"),
                 }
-                if seen == 9 {
-                    self.header_part_after(0)
-                } else {
-                    GzipPart::Fixed(seen + 1)
-                }
+                if seen == 9 { self.header_part_after(0) } else { GzipPart::Fixed(seen + 1) }
             }
             GzipPart::ExtraLength(0, _) => GzipPart::ExtraLength(1, u16::from(byte)),
             GzipPart::ExtraLength(_, low) => match low | (u16::from(byte) << 8) {
@@ -153,25 +139,13 @@ impl Gzip {
     fn header(&mut self, input: &[u8]) -> Step {
         for (index, byte) in input.iter().enumerate() {
             if matches!(self.part, GzipPart::Body) {
-                return Step {
-                    consumed: index,
-                    produced: 0,
-                    progress: Progress::More,
-                };
+                return Step { consumed: index, produced: 0, progress: Progress::More };
             }
             if let Err(problem) = self.header_byte(*byte) {
-                return Step {
-                    consumed: index,
-                    produced: 0,
-                    progress: Progress::Damaged(problem.into()),
-                };
+                return Step { consumed: index, produced: 0, progress: Progress::Damaged(problem.into()) };
             }
         }
-        Step {
-            consumed: input.len(),
-            produced: 0,
-            progress: Progress::More,
-        }
+        Step { consumed: input.len(), produced: 0, progress: Progress::More }
     }
 
     fn body(&mut self, input: &[u8], output: &mut [u8]) -> Step {
@@ -184,11 +158,7 @@ impl Gzip {
                 self.part = GzipPart::Trailer(0);
                 // The trailer may be all that is left of the input, or may not be there: it must be asked for.
                 let trailer = self.take_trailer(&input[consumed as usize..]);
-                Step {
-                    consumed: consumed as usize + trailer.consumed,
-                    produced: produced as usize,
-                    progress: trailer.progress,
-                }
+                Step { consumed: consumed as usize + trailer.consumed, produced: produced as usize, progress: trailer.progress }
             }
             Ok(_) => step(consumed, produced, Progress::More),
             Err(_) => step(consumed, produced, Progress::Damaged("the deflate stream is damaged".into())),
@@ -197,22 +167,14 @@ impl Gzip {
 
     fn take_trailer(&mut self, input: &[u8]) -> Step {
         let GzipPart::Trailer(seen) = self.part else {
-            return Step {
-                consumed: 0,
-                produced: 0,
-                progress: Progress::More,
-            };
+            return Step { consumed: 0, produced: 0, progress: Progress::More };
         };
         let seen = usize::from(seen);
         let taken = input.len().min(8 - seen);
         self.trailer[seen..seen + taken].copy_from_slice(&input[..taken]);
         self.part = GzipPart::Trailer((seen + taken) as u8);
         let progress = if seen + taken < 8 { Progress::More } else { self.verdict() };
-        Step {
-            consumed: taken,
-            produced: 0,
-            progress,
-        }
+        Step { consumed: taken, produced: 0, progress }
     }
 
     fn verdict(&self) -> Progress {
@@ -259,11 +221,7 @@ impl Zstd {
     fn new() -> io::Result<Self> {
         let mut decoder = zstd::stream::raw::Decoder::new()?;
         decoder.set_parameter(DParameter::WindowLogMax(ZSTD_WINDOW_LOG))?;
-        Ok(Self {
-            decoder,
-            hint: Self::FIRST_HINT,
-            waiting: false,
-        })
+        Ok(Self { decoder, hint: Self::FIRST_HINT, waiting: false })
     }
 
     fn run(&mut self, input: &[u8], output: &mut [u8]) -> Step {
@@ -281,11 +239,7 @@ impl Zstd {
             }
             Err(error) => Progress::Damaged(error.to_string()),
         };
-        Step {
-            consumed,
-            produced,
-            progress,
-        }
+        Step { consumed, produced, progress }
     }
 }
 
@@ -320,9 +274,7 @@ impl Codec for Xz {
     fn step(&mut self, input: &[u8], output: &mut [u8]) -> Step {
         use liblzma::stream::{Action, Error, Status};
         let (before_in, before_out) = (self.0.total_in(), self.0.total_out());
-        let result = self
-            .0
-            .process(input, output, if input.is_empty() { Action::Finish } else { Action::Run });
+        let result = self.0.process(input, output, if input.is_empty() { Action::Finish } else { Action::Run });
         let progress = match result {
             Ok(Status::StreamEnd) => Progress::EndOfMember,
             Ok(_) => Progress::More,

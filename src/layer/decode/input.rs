@@ -25,12 +25,7 @@ impl<'a> Input<'a> {
     }
 
     pub(super) fn stream(reader: Box<dyn Read + Send + 'a>) -> Self {
-        Input::Stream(Buffered {
-            reader,
-            buffer: vec![0; BUFFER].into_boxed_slice(),
-            start: 0,
-            end: 0,
-        })
+        Input::Stream(Buffered { reader, buffer: vec![0; BUFFER].into_boxed_slice(), start: 0, end: 0 })
     }
 
     /// The next bytes, at least `count` of them unless the input ends before.

@@ -87,12 +87,7 @@ fn outcome(bytes: &[u8]) -> Outcome {
         let stream = Box::new(Drip(Cursor::new(bytes.to_vec()), drip));
         let actual = read_all(Blob::Stream(stream), room);
         assert_eq!(actual.1, expected.1, "drip {drip}");
-        assert!(
-            actual.0 == expected.0,
-            "drip {drip}: {} bytes against {}",
-            actual.0.len(),
-            expected.0.len()
-        );
+        assert!(actual.0 == expected.0, "drip {drip}: {} bytes against {}", actual.0.len(), expected.0.len());
     }
     expected
 }
@@ -133,14 +128,7 @@ fn members_follow_one_another_with_or_without_padding() {
 #[test]
 fn zstd_skippable_frames_are_passed_over_wherever_they_stand() {
     let skippable = [&[0x50, 0x2a, 0x4d, 0x18, 5, 0, 0, 0][..], b"12345"].concat();
-    let packed = [
-        &skippable[..],
-        &compress(Compression::Zstd, b"a"),
-        &skippable,
-        &compress(Compression::Zstd, b"b"),
-        &skippable,
-    ]
-    .concat();
+    let packed = [&skippable[..], &compress(Compression::Zstd, b"a"), &skippable, &compress(Compression::Zstd, b"b"), &skippable].concat();
     assert_eq!(Compression::sniff(&packed), Compression::Zstd);
     assert_eq!(outcome(&packed), (b"ab".to_vec(), Ok(Vec::new())));
 }
@@ -245,9 +233,7 @@ fn the_rest_can_be_skipped_after_damage() {
     let mut packed = compress(Compression::Gzip, b"first member");
     packed.extend([0x1f, 0x8b, 8, 0xff]);
     packed.extend([7; 1_000]);
-    let (_, Decoded::Stream(mut decoder)) = decode(Blob::Mapped(&packed)).unwrap() else {
-        panic!("not compressed")
-    };
+    let (_, Decoded::Stream(mut decoder)) = decode(Blob::Mapped(&packed)).unwrap() else { panic!("not compressed") };
     let mut out = Vec::new();
     assert!(decoder.read_to_end(&mut out).is_err());
     assert_eq!(out, b"first member");

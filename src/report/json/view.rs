@@ -41,10 +41,7 @@ impl ImageView {
             source: redactor.text(&image.source).into_owned(),
             name: image.name.as_deref().map(|name| redactor.text(name).into_owned()),
             digest: image.digest.as_ref().map(ToString::to_string),
-            platform: image
-                .platform
-                .as_ref()
-                .map(|platform| redactor.text(&platform.to_string()).into_owned()),
+            platform: image.platform.as_ref().map(|platform| redactor.text(&platform.to_string()).into_owned()),
             layers: image.layers.iter().map(|layer| LayerView::new(layer, redactor)).collect(),
         }
     }
@@ -73,19 +70,8 @@ pub(super) struct LayerReference {
 
 impl LayerReference {
     pub(super) fn new(layer: &LayerFacts, redactor: &Redactor) -> Self {
-        let LayerView {
-            index,
-            digest,
-            diff_id,
-            created_by,
-            ..
-        } = LayerView::new(layer, redactor);
-        Self {
-            index,
-            digest,
-            diff_id,
-            created_by: created_by.map(shorten),
-        }
+        let LayerView { index, digest, diff_id, created_by, .. } = LayerView::new(layer, redactor);
+        Self { index, digest, diff_id, created_by: created_by.map(shorten) }
     }
 }
 
@@ -134,10 +120,7 @@ impl<'a> FindingView<'a> {
                 Exposure::Redacted => finding.secret.redacted(),
                 Exposure::Shown => sanitise::bytes(finding.secret.expose()).into_owned(),
             },
-            suppressed: finding
-                .suppressed
-                .as_ref()
-                .map(|suppression| SuppressedView::new(suppression, redactor)),
+            suppressed: finding.suppressed.as_ref().map(|suppression| SuppressedView::new(suppression, redactor)),
             image: finding.image,
             place: PlaceView::new(&finding.place, layers, redactor),
             also: finding.also.iter().map(|place| PlaceView::new(place, layers, redactor)).collect(),
@@ -158,10 +141,7 @@ struct SuppressedView {
 
 impl SuppressedView {
     fn new(suppression: &Suppression, redactor: &Redactor) -> Self {
-        Self {
-            reason: suppression.reason,
-            detail: redactor.text(&suppression.detail).into_owned(),
-        }
+        Self { reason: suppression.reason, detail: redactor.text(&suppression.detail).into_owned() }
     }
 }
 
@@ -174,18 +154,9 @@ struct VisibilityView<'a> {
 impl<'a> VisibilityView<'a> {
     fn new(visibility: Visibility, layers: &'a [LayerReference]) -> Self {
         match visibility {
-            Visibility::InFinalImage => Self {
-                state: "in-final-image",
-                layer: None,
-            },
-            Visibility::Overwritten { layer } => Self {
-                state: "overwritten",
-                layer: layers.get(layer),
-            },
-            Visibility::Deleted { layer } => Self {
-                state: "deleted",
-                layer: layers.get(layer),
-            },
+            Visibility::InFinalImage => Self { state: "in-final-image", layer: None },
+            Visibility::Overwritten { layer } => Self { state: "overwritten", layer: layers.get(layer) },
+            Visibility::Deleted { layer } => Self { state: "deleted", layer: layers.get(layer) },
         }
     }
 }

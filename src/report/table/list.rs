@@ -53,10 +53,7 @@ pub(super) struct Group<'a> {
 impl<'a> Group<'a> {
     /// The findings with their numbers.
     pub(super) fn numbered(&self) -> impl Iterator<Item = (usize, &'a Finding)> + '_ {
-        self.findings
-            .iter()
-            .enumerate()
-            .map(|(index, finding)| (self.first + index, *finding))
+        self.findings.iter().enumerate().map(|(index, finding)| (self.first + index, *finding))
     }
 }
 
@@ -64,22 +61,14 @@ impl<'a> Group<'a> {
 pub(super) fn groups(scan: &Scan) -> Vec<Group<'_>> {
     let mut by_heading: BTreeMap<(usize, Heading), Vec<&Finding>> = BTreeMap::new();
     for finding in scan.findings.iter().filter(|finding| finding.suppressed.is_none()) {
-        by_heading
-            .entry((finding.image, Heading::of(&finding.place)))
-            .or_default()
-            .push(finding);
+        by_heading.entry((finding.image, Heading::of(&finding.place))).or_default().push(finding);
     }
     let mut first = 1;
     let mut groups = Vec::with_capacity(by_heading.len());
     for ((image, heading), mut findings) in by_heading {
         findings.sort_by_key(|finding| (finding.confidence == Confidence::Possible, Reverse(finding.severity)));
         let count = findings.len();
-        groups.push(Group {
-            image,
-            heading,
-            first,
-            findings,
-        });
+        groups.push(Group { image, heading, first, findings });
         first += count;
     }
     groups
@@ -98,10 +87,7 @@ impl<'a> Page<'a> {
             Some(place::clean(redactor, &image.source)),
             image.name.as_deref().map(|name| place::clean(redactor, name)),
             image.digest.as_ref().map(|digest| short(digest, 12)),
-            image
-                .platform
-                .as_ref()
-                .map(|platform| place::clean(redactor, &platform.to_string())),
+            image.platform.as_ref().map(|platform| place::clean(redactor, &platform.to_string())),
             Some(words::count(image.layers.len() as u64, "layer", "layers")),
         ];
         parts.into_iter().flatten().collect::<Vec<_>>().join("  ")
@@ -112,11 +98,7 @@ impl<'a> Page<'a> {
         for (number, finding) in group.numbered() {
             writeln!(out)?;
             for line in self.finding(image, number, finding) {
-                let line = if finding.confidence == Confidence::Possible {
-                    self.ink.dim(&line)
-                } else {
-                    line
-                };
+                let line = if finding.confidence == Confidence::Possible { self.ink.dim(&line) } else { line };
                 writeln!(out, "{line}")?;
             }
         }
@@ -136,9 +118,7 @@ impl<'a> Page<'a> {
     fn layer_heading(&self, image: &ImageFacts, layer: usize) -> String {
         let facts = image.layers.get(layer);
         let name = format!("layer {}", facts.map_or(layer, |facts| facts.index));
-        let digest = facts
-            .and_then(|facts| facts.digest.as_ref().or(facts.diff_id.as_ref()))
-            .map(|digest| short(digest, 8));
+        let digest = facts.and_then(|facts| facts.digest.as_ref().or(facts.diff_id.as_ref())).map(|digest| short(digest, 8));
         let size = facts.and_then(|facts| facts.size).map(words::size);
         let blob = [digest, size].into_iter().flatten().collect::<Vec<_>>().join(", ");
         let blob = if blob.is_empty() { blob } else { format!("  ({blob})") };
@@ -150,27 +130,16 @@ impl<'a> Page<'a> {
     fn finding(&self, image: &ImageFacts, number: usize, finding: &Finding) -> Vec<String> {
         let redactor = &self.context.redactor;
         let room = self.context.width.saturating_sub(INDENT.len()).max(40);
-        let mut lines = vec![
-            self.headline(number, finding),
-            format!("{INDENT}{}", place::place(redactor, &finding.place)),
-        ];
+        let mut lines = vec![self.headline(number, finding), format!("{INDENT}{}", place::place(redactor, &finding.place))];
         let mut say = |text: String| lines.extend(words::wrap(&text, room).iter().map(|line| format!("{INDENT}{line}")));
         if !finding.decoding.is_empty() {
             say(format!("decoded from {}", finding.decoding.join(", ")));
         }
-        if let Some(key) = finding
-            .key
-            .as_ref()
-            .map(|key| place::key(redactor, key))
-            .filter(|key| !key.is_empty())
-        {
+        if let Some(key) = finding.key.as_ref().map(|key| place::key(redactor, key)).filter(|key| !key.is_empty()) {
             say(format!("key: {key}"));
         }
         if let Place::History { layer: Some(layer), .. } = &finding.place {
-            say(format!(
-                "the instruction of {}",
-                place::layer(redactor, image, *layer, room * 2 / 3)
-            ));
+            say(format!("the instruction of {}", place::layer(redactor, image, *layer, room * 2 / 3)));
         }
         if let Some(life) = place::life(redactor, image, finding, room * 2 / 3) {
             say(life);
@@ -195,10 +164,7 @@ impl<'a> Page<'a> {
         };
         let number = format!("#{number}");
         let gap = " ".repeat(4_usize.saturating_sub(number.width()));
-        format!(
-            "    {number}{gap}{severity}  {:<9}  {}  {secret}",
-            finding.confidence, finding.rule.id
-        )
+        format!("    {number}{gap}{severity}  {:<9}  {}  {secret}", finding.confidence, finding.rule.id)
     }
 
     /// Names the findings of the same secret.
@@ -209,12 +175,7 @@ impl<'a> Page<'a> {
             return Some(format!("the same secret as #{first}"));
         }
         let rest = &numbers[1..];
-        let named = rest
-            .iter()
-            .take(10)
-            .map(|number| format!("#{number}"))
-            .collect::<Vec<_>>()
-            .join(", ");
+        let named = rest.iter().take(10).map(|number| format!("#{number}")).collect::<Vec<_>>().join(", ");
         match rest.len() {
             0 => None,
             1..=10 => Some(format!("the same secret again in {named}")),

@@ -14,11 +14,7 @@ impl Page<'_> {
     /// Once per rule, in the order of the list.
     pub(super) fn remediations(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut said = HashSet::new();
-        let rules = self
-            .listed()
-            .map(|finding| &finding.rule)
-            .filter(|rule| said.insert(rule.id.clone()))
-            .collect::<Vec<_>>();
+        let rules = self.listed().map(|finding| &finding.rule).filter(|rule| said.insert(rule.id.clone())).collect::<Vec<_>>();
         if rules.is_empty() {
             return Ok(());
         }
@@ -30,12 +26,7 @@ impl Page<'_> {
                 self.paragraph(out, docs)?;
             }
         }
-        if self.listed().any(|finding| {
-            matches!(
-                finding.visibility,
-                Some(Visibility::Deleted { .. } | Visibility::Overwritten { .. })
-            )
-        }) {
+        if self.listed().any(|finding| matches!(finding.visibility, Some(Visibility::Deleted { .. } | Visibility::Overwritten { .. }))) {
             writeln!(out, "  {}", self.ink.bold("overwritten and deleted files"))?;
             self.paragraph(
                 out,
@@ -62,11 +53,7 @@ impl Page<'_> {
             return Ok(());
         }
         let total = reasons.values().sum();
-        let reasons = reasons
-            .iter()
-            .map(|(reason, count)| format!("{} {reason}", words::number(*count)))
-            .collect::<Vec<_>>()
-            .join(", ");
+        let reasons = reasons.iter().map(|(reason, count)| format!("{} {reason}", words::number(*count))).collect::<Vec<_>>().join(", ");
         writeln!(out, "Suppressed: {} ({reasons}); the JSON report lists them.", words::number(total))
     }
 
@@ -74,11 +61,7 @@ impl Page<'_> {
     pub(super) fn counts(&self, out: &mut dyn Write) -> io::Result<()> {
         let listed: Vec<&Finding> = self.listed().collect();
         if listed.is_empty() {
-            let what = if self.scan.coverage.is_complete() {
-                "No secrets found."
-            } else {
-                "No secrets found in what was read."
-            };
+            let what = if self.scan.coverage.is_complete() { "No secrets found." } else { "No secrets found in what was read." };
             return writeln!(out, "{}", self.ink.bold(what));
         }
         let by_severity = Severity::ALL.into_iter().rev().filter_map(|severity| {
@@ -97,11 +80,7 @@ impl Page<'_> {
         };
         let count = listed.iter().filter(|finding| gate.gates(finding)).count() as u64;
         let verb = if count == 1 { "gates" } else { "gate" };
-        format!(
-            "{} {verb} (severity from {least}, confidence from {})",
-            words::number(count),
-            gate.min_confidence
-        )
+        format!("{} {verb} (severity from {least}, confidence from {})", words::number(count), gate.min_confidence)
     }
 
     /// What was read, and each thing that was not.
@@ -112,11 +91,7 @@ impl Page<'_> {
             words::count(coverage.entries, "entry", "entries"),
             words::count(coverage.documents, "document", "documents"),
         ];
-        let bytes = [
-            (coverage.bytes_read, "read"),
-            (coverage.bytes_expanded, "expanded"),
-            (coverage.bytes_scanned, "scanned"),
-        ];
+        let bytes = [(coverage.bytes_read, "read"), (coverage.bytes_expanded, "expanded"), (coverage.bytes_scanned, "scanned")];
         let bytes = bytes.map(|(count, what)| format!("{} {what}", words::size(count)));
         writeln!(out, "Read: {}; {}.", seen.join(", "), bytes.join(", "))?;
         let total = coverage.skipped.len() as u64 + coverage.skipped_more;
@@ -140,10 +115,7 @@ impl Page<'_> {
         let mut reasons: BTreeMap<(bool, Reason), Vec<&Skipped>> = BTreeMap::new();
         for skipped in &coverage.skipped {
             // What makes the scan incomplete comes first.
-            reasons
-                .entry((skipped.reason.is_harmless(), skipped.reason))
-                .or_default()
-                .push(skipped);
+            reasons.entry((skipped.reason.is_harmless(), skipped.reason)).or_default().push(skipped);
         }
         let mut left = MAX_SKIPPED_LINES;
         for ((_, reason), all) in &reasons {

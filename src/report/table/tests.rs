@@ -14,10 +14,7 @@ fn text(scan: &Scan, change: impl FnOnce(&mut Context)) -> String {
 }
 
 fn lines_with(text: &str, part: &str) -> Vec<String> {
-    text.lines()
-        .filter(|line| line.contains(part))
-        .map(|line| line.trim().to_owned())
-        .collect()
+    text.lines().filter(|line| line.contains(part)).map(|line| line.trim().to_owned()).collect()
 }
 
 #[test]
@@ -131,18 +128,12 @@ fn no_findings_is_said_and_so_is_whether_everything_was_read() {
     assert_eq!(text(&scan, |_| ()), expected);
 
     scan.coverage.skip(Reason::NotAFile, "/run/x.sock", None, "socket");
-    assert_eq!(
-        lines_with(&text(&scan, |_| ()), "omplete"),
-        ["Complete; 1 thing had no content to read:"]
-    );
+    assert_eq!(lines_with(&text(&scan, |_| ()), "omplete"), ["Complete; 1 thing had no content to read:"]);
 
     scan.coverage.skip(Reason::Encrypted, "layer 1", None, "");
     let text = text(&scan, |_| ());
     assert_eq!(lines_with(&text, "No secrets"), ["No secrets found in what was read."]);
-    assert_eq!(
-        lines_with(&text, "INCOMPLETE"),
-        ["INCOMPLETE: 2 things could not be read in full, or are not what they say:"]
-    );
+    assert_eq!(lines_with(&text, "INCOMPLETE"), ["INCOMPLETE: 2 things could not be read in full, or are not what they say:"]);
 }
 
 #[test]
@@ -152,10 +143,7 @@ fn at_most_twenty_things_not_read_are_named_and_the_rest_counted() {
         scan.coverage.skip(Reason::TooDeep, format!("nest {index}"), None, "");
         scan.coverage.skip(Reason::NotAFile, format!("pipe {index}"), None, "");
     }
-    scan.coverage = Coverage {
-        skipped_more: 7,
-        ..scan.coverage
-    };
+    scan.coverage = Coverage { skipped_more: 7, ..scan.coverage };
     let text = text(&scan, |_| ());
     assert_eq!(lines_with(&text, "nest ").len(), 15);
     assert_eq!(lines_with(&text, "pipe ").len(), 5);
@@ -170,10 +158,7 @@ fn a_secret_in_many_places_is_one_line_each_and_then_a_count() {
     let again = scan.findings[1].clone();
     scan.findings.extend(std::iter::repeat_n(again, 14));
     let text = text(&scan, |_| ());
-    assert_eq!(
-        lines_with(&text, "again in"),
-        ["the same secret again in #2, #3, #4, #5, #6, #7, #8, #9, #10, #11 and 4"]
-    );
+    assert_eq!(lines_with(&text, "again in"), ["the same secret again in #2, #3, #4, #5, #6, #7, #8, #9, #10, #11 and 4"]);
     assert_eq!(lines_with(&text, "also in label /a").len(), 15 * 5);
     assert_eq!(lines_with(&text, "and 3 more").len(), 15);
 }
@@ -184,22 +169,13 @@ fn findings_of_a_source_without_an_image_are_listed() {
     scan.images.clear();
     let text = text(&scan, |_| ());
     assert!(text.starts_with("in no image\n"));
-    assert_eq!(
-        lines_with(&text, "#8"),
-        [
-            "the same secret again in #2, #8",
-            "#8  CRITICAL  likely     example-token  tok_****(24)"
-        ]
-    );
+    assert_eq!(lines_with(&text, "#8"), ["the same secret again in #2, #8", "#8  CRITICAL  likely     example-token  tok_****(24)"]);
 }
 
 #[test]
 fn a_gate_that_never_closes_is_named() {
     let text = text(&testing::rich(), |context| context.gate.fail_on = None);
-    assert_eq!(
-        lines_with(&text, "Findings:"),
-        ["Findings: 8 (3 critical, 1 high, 2 medium, 2 low); none gates, as asked."]
-    );
+    assert_eq!(lines_with(&text, "Findings:"), ["Findings: 8 (3 critical, 1 high, 2 medium, 2 low); none gates, as asked."]);
 }
 
 #[test]
@@ -213,9 +189,6 @@ fn colours_say_nothing_that_words_do_not() {
 fn secrets_are_shown_if_asked_for_and_still_cannot_steer_a_terminal() {
     let scan = testing::rich();
     let text = text(&scan, |context| *context = testing::context(&scan, Exposure::Shown));
-    assert_eq!(
-        lines_with(&text, "#7")[0],
-        r"#7  LOW       likely     generic-secret  \xff\xfe\x00binary"
-    );
+    assert_eq!(lines_with(&text, "#7")[0], r"#7  LOW       likely     generic-secret  \xff\xfe\x00binary");
     assert!(text.contains("tok_0123456789abcdefghij") && text.contains(r"-----BEGIN PRIVATE KEY-----\nQUFB"));
 }

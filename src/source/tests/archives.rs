@@ -4,9 +4,7 @@ use super::*;
 
 fn config_of(layers: &[&[u8]]) -> (String, Vec<u8>) {
     let diff_ids: Vec<String> = layers.iter().map(|layer| Digest::sha256(layer).to_string()).collect();
-    let config = json!({ "os": "linux", "architecture": "amd64", "rootfs": { "diff_ids": diff_ids } })
-        .to_string()
-        .into_bytes();
+    let config = json!({ "os": "linux", "architecture": "amd64", "rootfs": { "diff_ids": diff_ids } }).to_string().into_bytes();
     (format!("{}.json", Digest::sha256(&config).hex()), config)
 }
 
@@ -35,27 +33,13 @@ fn a_docker_archive_whose_layers_are_links_and_whose_list_comes_last() {
         list(&entries),
     ];
     let path = temp.file("image", &tar(&members));
-    assert_eq!(
-        Reference::parse(path.to_str().unwrap()).unwrap(),
-        Reference::DockerArchive(path.clone())
-    );
+    assert_eq!(Reference::parse(path.to_str().unwrap()).unwrap(), Reference::DockerArchive(path.clone()));
     let seen = read_path(&path);
     assert_eq!(seen.names(), [Some("good:1"), None, Some("bad:1")]);
     assert_eq!(seen.layers(0), [Some(&l[..])]);
     assert_eq!(seen.layers(2), [None, None]);
-    assert_eq!(
-        seen.documents(0),
-        [(DocumentKind::Config, "config"), (DocumentKind::Manifest, "manifest.json")]
-    );
-    assert_eq!(
-        seen.reasons(),
-        [
-            Reason::MissingBlob,
-            Reason::MissingBlob,
-            Reason::MissingBlob,
-            Reason::MalformedDocument
-        ]
-    );
+    assert_eq!(seen.documents(0), [(DocumentKind::Config, "config"), (DocumentKind::Manifest, "manifest.json")]);
+    assert_eq!(seen.reasons(), [Reason::MissingBlob, Reason::MissingBlob, Reason::MissingBlob, Reason::MalformedDocument]);
     assert_eq!(seen.extras(), ["id/VERSION"]);
     assert_eq!(seen.blobs.len(), 2);
 }
@@ -130,10 +114,7 @@ fn an_archive_without_a_list_is_all_extras() {
     assert_eq!((seen.reasons(), seen.extras()), (vec![Reason::NotAnImage], vec!["x.tar"]));
     assert_eq!(seen.contents.images.len(), 1, "findings need an image to belong to");
     let broken = temp.file("broken", &tar(&[member("manifest.json", "[]")]));
-    assert!(matches!(
-        read(&format!("docker-archive:{}", broken.display())),
-        Err(SourceError::Document { .. })
-    ));
+    assert!(matches!(read(&format!("docker-archive:{}", broken.display())), Err(SourceError::Document { .. })));
 }
 
 #[test]

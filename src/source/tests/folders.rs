@@ -17,11 +17,7 @@ fn an_image_has_its_layers_history_and_documents() {
     assert_eq!(found.layers[1].diff_id, Some(Digest::sha256(&layer("two"))));
     assert_eq!(
         seen.documents(0),
-        [
-            (DocumentKind::Config, "config"),
-            (DocumentKind::Manifest, "manifest"),
-            (DocumentKind::Manifest, "index.json")
-        ]
+        [(DocumentKind::Config, "config"), (DocumentKind::Manifest, "manifest"), (DocumentKind::Manifest, "index.json")]
     );
     assert_eq!((seen.reasons(), seen.extras()), (vec![], vec![]));
 }
@@ -52,11 +48,7 @@ fn nested_indexes_give_all_platforms_and_attestations_go_to_their_image() {
     let inner_name = inner["digest"].as_str().unwrap();
     assert!(seen.documents(0).contains(&(DocumentKind::Manifest, inner_name)));
     assert_eq!(seen.documents(0).iter().filter(|(_, name)| *name == "index.json").count(), 1);
-    let attested: Vec<_> = seen
-        .documents(1)
-        .into_iter()
-        .filter(|(kind, _)| *kind == DocumentKind::Attestation)
-        .collect();
+    let attested: Vec<_> = seen.documents(1).into_iter().filter(|(kind, _)| *kind == DocumentKind::Attestation).collect();
     assert_eq!(attested.len(), 3);
     assert_eq!((seen.reasons(), seen.extras()), (vec![], vec![]));
 
@@ -69,14 +61,7 @@ fn nested_indexes_give_all_platforms_and_attestations_go_to_their_image() {
 
     let by_digest = read(&format!("oci:{text}@{}", arm["digest"].as_str().unwrap())).unwrap();
     assert_eq!(by_digest.layers(0), [Some(&layer("arm")[..])]);
-    assert_eq!(
-        by_digest
-            .documents(0)
-            .iter()
-            .filter(|(kind, _)| *kind == DocumentKind::Attestation)
-            .count(),
-        3
-    );
+    assert_eq!(by_digest.documents(0).iter().filter(|(kind, _)| *kind == DocumentKind::Attestation).count(), 3);
 }
 
 #[test]
@@ -144,19 +129,12 @@ fn what_is_broken_is_said_and_the_rest_is_read() {
     foreign["digest"] = json!(Digest::sha256(b"foreign").to_string());
     foreign["urls"] = json!(["http://127.0.0.1:9/never"]);
     let evil = json!({ "mediaType": LAYER, "digest": "sha256:../../../../etc/passwd", "size": 1 });
-    let image = blobs.manifest(
-        "a",
-        &json!({ "config": config, "layers": [good, gone, wrong_size, evil, foreign, 7] }),
-    );
+    let image = blobs.manifest("a", &json!({ "config": config, "layers": [good, gone, wrong_size, evil, foreign, 7] }));
     let missing = json!({ "mediaType": MANIFEST, "digest": Digest::sha256(b"no manifest").to_string() });
     let seen = read_path(&blobs.write(&temp, &[image, missing, json!("text")]));
     let layers: Vec<bool> = seen.layers(0).iter().map(Option::is_some).collect();
     assert_eq!(layers, [true, false, true, false, false, false]);
-    assert_eq!(
-        seen.documents(0)[0],
-        (DocumentKind::Config, "config"),
-        "its bytes are scanned all the same"
-    );
+    assert_eq!(seen.documents(0)[0], (DocumentKind::Config, "config"), "its bytes are scanned all the same");
     let expected = [
         Reason::MissingBlob,
         Reason::SizeMismatch,
@@ -194,10 +172,7 @@ fn a_chain_of_indexes_ends_at_the_bound_and_a_circle_at_once() {
     }
     let fake = Digest::sha256(b"circle");
     let circle = json!({ "mediaType": INDEX, "digest": fake.to_string() });
-    blobs.0.insert(
-        format!("blobs/sha256/{}", fake.hex()),
-        json!({ "manifests": [circle] }).to_string().into_bytes(),
-    );
+    blobs.0.insert(format!("blobs/sha256/{}", fake.hex()), json!({ "manifests": [circle] }).to_string().into_bytes());
     let seen = read_path(&blobs.write(&temp, &[image, deep, circle]));
     assert_eq!(seen.names(), [Some("a")]);
     assert_eq!(seen.reasons().iter().filter(|reason| **reason == Reason::TooDeep).count(), 2);
@@ -306,19 +281,13 @@ fn a_folder_is_a_layer_in_order_with_every_kind_of_name() {
         (b"b/", b""),
         (b"b/large", &large),
         (b"circle", b"."),
-        (
-            b"dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd/",
-            b"",
-        ),
+        (b"dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd/", b""),
         (long.as_bytes(), b"long"),
         (b"link", b"/etc/passwd"),
         (b"long-link", target.as_bytes()),
         (b"odd-\xff\n", b"odd"),
     ];
-    assert_eq!(
-        entries.iter().map(|(name, bytes)| (&name[..], &bytes[..])).collect::<Vec<_>>(),
-        expected
-    );
+    assert_eq!(entries.iter().map(|(name, bytes)| (&name[..], &bytes[..])).collect::<Vec<_>>(), expected);
     let late: Vec<_> = seen.late.iter().map(|skipped| (skipped.reason, skipped.place.as_str())).collect();
     assert_eq!(late, [(Reason::NotAFile, "/socket")]);
     assert_eq!(bytes.len() % 512, 0);
@@ -335,9 +304,7 @@ fn a_file_that_shrinks_or_grows_while_it_is_read_does_not_shift_what_follows() {
         Opened::OnePass(_) => panic!("a folder can be read in any order"),
     };
     let key = source.contents().unwrap().images[0].layers[0].blob.clone().unwrap();
-    let Blob::Stream(mut stream) = source.open(&key).unwrap() else {
-        panic!("made on the fly")
-    };
+    let Blob::Stream(mut stream) = source.open(&key).unwrap() else { panic!("made on the fly") };
     let mut bytes = vec![0; 100_000];
     stream.read_exact(&mut bytes).unwrap();
     fs::write(temp.0.join("a-shrinks"), b"").unwrap();
@@ -351,9 +318,6 @@ fn a_file_that_shrinks_or_grows_while_it_is_read_does_not_shift_what_follows() {
     let sizes: Vec<u64> = archive.entries().unwrap().map(|entry| entry.unwrap().size()).collect();
     assert_eq!(sizes, [600_000, 300_000, 5]);
     let noted = source.skipped_while_reading();
-    assert_eq!(
-        noted.iter().map(|skipped| skipped.reason).collect::<Vec<_>>(),
-        [Reason::SizeMismatch, Reason::SizeMismatch]
-    );
+    assert_eq!(noted.iter().map(|skipped| skipped.reason).collect::<Vec<_>>(), [Reason::SizeMismatch, Reason::SizeMismatch]);
     assert!(source.skipped_while_reading().is_empty(), "told once");
 }

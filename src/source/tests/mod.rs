@@ -55,9 +55,7 @@ fn tar(members: &[(String, Vec<u8>)]) -> Vec<u8> {
         if let Some(target) = bytes.strip_prefix(b"->") {
             header.set_entry_type(::tar::EntryType::Symlink);
             header.set_size(0);
-            builder
-                .append_link(&mut header, name, std::str::from_utf8(target).unwrap())
-                .unwrap();
+            builder.append_link(&mut header, name, std::str::from_utf8(target).unwrap()).unwrap();
         } else {
             header.set_size(bytes.len() as u64);
             builder.append_data(&mut header, name, &bytes[..]).unwrap();
@@ -76,9 +74,7 @@ fn layer(text: &str) -> Vec<u8> {
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
-    flate2::bufread::GzEncoder::new(bytes, flate2::Compression::fast())
-        .read_to_end(&mut out)
-        .unwrap();
+    flate2::bufread::GzEncoder::new(bytes, flate2::Compression::fast()).read_to_end(&mut out).unwrap();
     out
 }
 
@@ -122,10 +118,7 @@ impl Blobs {
     fn members(&self, manifests: &[Value]) -> Vec<(String, Vec<u8>)> {
         let mut members: Vec<_> = self.0.clone().into_iter().collect();
         members.push(member("oci-layout", r#"{"imageLayoutVersion":"1.0.0"}"#));
-        members.push(member(
-            "index.json",
-            json!({ "schemaVersion": 2, "manifests": manifests }).to_string(),
-        ));
+        members.push(member("index.json", json!({ "schemaVersion": 2, "manifests": manifests }).to_string()));
         members
     }
 
@@ -160,17 +153,11 @@ impl Seen {
     /// The bytes of each layer of an image.
     fn layers(&self, image: usize) -> Vec<Option<&[u8]>> {
         let layers = self.contents.images[image].layers.iter();
-        layers
-            .map(|layer| layer.blob.as_ref().map(|key| self.blobs[key].as_slice()))
-            .collect()
+        layers.map(|layer| layer.blob.as_ref().map(|key| self.blobs[key].as_slice())).collect()
     }
 
     fn documents(&self, image: usize) -> Vec<(DocumentKind, &str)> {
-        self.contents.images[image]
-            .documents
-            .iter()
-            .map(|document| (document.kind, document.name.as_str()))
-            .collect()
+        self.contents.images[image].documents.iter().map(|document| (document.kind, document.name.as_str())).collect()
     }
 
     fn extras(&self) -> Vec<&str> {
@@ -190,11 +177,7 @@ impl BlobSink for Collect {
 
 fn read_random(source: &dyn Source) -> Result<Seen, SourceError> {
     let contents = source.contents()?;
-    let layers = contents
-        .images
-        .iter()
-        .flat_map(|image| &image.layers)
-        .filter_map(|layer| layer.blob.clone());
+    let layers = contents.images.iter().flat_map(|image| &image.layers).filter_map(|layer| layer.blob.clone());
     let keys: Vec<BlobKey> = layers.chain(contents.extras.iter().map(|(_, key)| key.clone())).collect();
     let mut blobs = BTreeMap::new();
     for key in keys {
@@ -205,21 +188,13 @@ fn read_random(source: &dyn Source) -> Result<Seen, SourceError> {
         }
         blobs.insert(key, bytes);
     }
-    Ok(Seen {
-        contents,
-        blobs,
-        late: source.skipped_while_reading(),
-    })
+    Ok(Seen { contents, blobs, late: source.skipped_while_reading() })
 }
 
 fn read_once(source: Box<dyn OnePass>) -> Result<Seen, SourceError> {
     let mut sink = Collect(BTreeMap::new());
     let contents = source.read(&mut sink)?;
-    Ok(Seen {
-        contents,
-        blobs: sink.0,
-        late: Vec::new(),
-    })
+    Ok(Seen { contents, blobs: sink.0, late: Vec::new() })
 }
 
 fn read_with(reference: &Reference, options: &OpenOptions) -> Result<Seen, SourceError> {
@@ -238,8 +213,6 @@ fn read_path(path: &Path) -> Seen {
 }
 
 fn for_platform(reference: &str, platform: &str) -> Result<Seen, SourceError> {
-    let options = OpenOptions {
-        platform: Some(platform.parse().unwrap()),
-    };
+    let options = OpenOptions { platform: Some(platform.parse().unwrap()) };
     read_with(&Reference::parse(reference)?, &options)
 }

@@ -3,9 +3,7 @@
 use super::*;
 
 fn parse(text: &str) -> Result<String, String> {
-    Reference::parse(text)
-        .map(|reference| reference.to_string())
-        .map_err(|error| error.to_string())
+    Reference::parse(text).map(|reference| reference.to_string()).map_err(|error| error.to_string())
 }
 
 #[test]
@@ -31,14 +29,8 @@ fn the_longest_path_that_exists_is_meant() {
     let tag = |text: &str| Some(Selector::Tag(text.to_owned()));
     let parse = |text: String| Reference::parse(&text).unwrap();
     assert_eq!(parse(format!("oci:{}:b", short.display())), Reference::Oci(long.to_owned(), None));
-    assert_eq!(
-        parse(format!("oci:{}:b:c", short.display())),
-        Reference::Oci(long.to_owned(), tag("c"))
-    );
-    assert_eq!(
-        parse(format!("oci:{}:c", short.display())),
-        Reference::Oci(short.to_owned(), tag("c"))
-    );
+    assert_eq!(parse(format!("oci:{}:b:c", short.display())), Reference::Oci(long.to_owned(), tag("c")));
+    assert_eq!(parse(format!("oci:{}:c", short.display())), Reference::Oci(short.to_owned(), tag("c")));
 }
 
 #[test]
@@ -58,13 +50,7 @@ fn a_path_is_what_it_holds() {
     check(&temp.file("empty", b""), "layer:");
     check(&temp.file("layout.tar", &tar(&blobs.members(&[image]))), "oci-archive:");
     // A web application's file of the same name is no list of images.
-    check(
-        &temp.file(
-            "web.tar",
-            &tar(&[member("manifest.json", r#"{"name":"web"}"#), member("index.json", "[1]")]),
-        ),
-        "layer:",
-    );
+    check(&temp.file("web.tar", &tar(&[member("manifest.json", r#"{"name":"web"}"#), member("index.json", "[1]")])), "layer:");
     let hex = "0a".repeat(32);
     let archive = tar(&[member(&format!("{hex}.tar"), "x"), member("manifest.json", r#"[{"Layers":[]}]"#)]);
     check(&temp.file("docker.tar", &archive), "docker-archive:");
@@ -79,14 +65,7 @@ fn errors_say_what_to_do() {
     for name in ["nginx", "nginx:latest", "example.org:5000/team/app:v1"] {
         assert!(error(name).contains("not supported yet"), "{name}");
     }
-    for path in [
-        "./nothing",
-        "/nothing/here",
-        "C:\\x",
-        "nothing.tar",
-        "layer:nothing",
-        "docker-archive:nothing",
-    ] {
+    for path in ["./nothing", "/nothing/here", "C:\\x", "nothing.tar", "layer:nothing", "docker-archive:nothing"] {
         assert!(error(path).ends_with("no such file or folder"), "{}", error(path));
     }
     let temp = Temp::new();

@@ -7,21 +7,12 @@ use super::super::resolve::Wanted;
 use super::*;
 
 fn stream(bytes: Vec<u8>, form: Form) -> Result<Seen, SourceError> {
-    read_once(Box::new(Stream {
-        path: "-".into(),
-        reader: Box::new(Cursor::new(bytes)),
-        form,
-        wanted: Wanted::default(),
-    }))
+    read_once(Box::new(Stream { path: "-".into(), reader: Box::new(Cursor::new(bytes)), form, wanted: Wanted::default() }))
 }
 
 fn sample() -> Vec<(String, Vec<u8>)> {
     let mut blobs = Blobs::default();
-    let image = blobs.image(
-        "a",
-        "amd64",
-        &[layer("one"), b"{\"a\":\"layer that looks like a document\"}".to_vec()],
-    );
+    let image = blobs.image("a", "amd64", &[layer("one"), b"{\"a\":\"layer that looks like a document\"}".to_vec()]);
     blobs.put(LAYER, b"forgotten");
     blobs.members(&[image])
 }
@@ -46,10 +37,7 @@ fn an_archive_that_passes_by_gives_what_it_gives_on_disk() {
 fn a_compressed_archive_on_disk_passes_by() {
     let temp = Temp::new();
     let path = temp.file("image.tar.gz", &gzip(&tar(&sample())));
-    assert_eq!(
-        Reference::parse(path.to_str().unwrap()).unwrap(),
-        Reference::OciArchive(path.clone(), None)
-    );
+    assert_eq!(Reference::parse(path.to_str().unwrap()).unwrap(), Reference::OciArchive(path.clone(), None));
     let reference = Reference::OciArchive(path, None);
     assert!(matches!(open(&reference, &OpenOptions::default()), Ok(Opened::OnePass(_))));
 }
@@ -61,10 +49,7 @@ fn a_stream_that_is_no_archive_is_one_layer() {
         assert_eq!(seen.layers(0), [Some(&layer("one")[..])]);
         assert!(!seen.contents.images[0].is_rootfs);
     }
-    assert_eq!(
-        stream(b"no tar at all".to_vec(), Form::Any).unwrap().layers(0),
-        [Some(&b"no tar at all"[..])]
-    );
+    assert_eq!(stream(b"no tar at all".to_vec(), Form::Any).unwrap().layers(0), [Some(&b"no tar at all"[..])]);
     assert_eq!(stream(Vec::new(), Form::Any).unwrap().layers(0), [Some(&b""[..])]);
 }
 
@@ -97,10 +82,7 @@ fn bytes_after_the_compressed_stream_are_said() {
     let mut packed = gzip(&layer("one"));
     packed.extend(b"GARBAGE");
     let seen = stream(packed, Form::Any).unwrap();
-    assert_eq!(
-        (seen.layers(0), seen.reasons()),
-        (vec![Some(&layer("one")[..])], vec![Reason::DamagedStream])
-    );
+    assert_eq!((seen.layers(0), seen.reasons()), (vec![Some(&layer("one")[..])], vec![Reason::DamagedStream]));
 }
 
 struct Ignore;
@@ -113,12 +95,7 @@ impl BlobSink for Ignore {
 fn what_the_sink_does_not_read_is_passed_over() {
     for bytes in [tar(&sample()), gzip(&tar(&sample()))] {
         let reader = Box::new(Cursor::new(bytes));
-        let stream = Stream {
-            path: "-".into(),
-            reader,
-            form: Form::Any,
-            wanted: Wanted::default(),
-        };
+        let stream = Stream { path: "-".into(), reader, form: Form::Any, wanted: Wanted::default() };
         let contents = OnePass::read(Box::new(stream), &mut Ignore).unwrap();
         assert_eq!((contents.images.len(), contents.skipped), (1, vec![]));
     }

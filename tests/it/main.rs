@@ -1,0 +1,12 @@
+//! The one integration binary: images made in memory, scanned through the public interface and through the program itself.
+
+#![allow(clippy::unwrap_used)]
+
+mod cli;
+mod determinism;
+mod example;
+mod forms;
+mod invariants;
+mod life;
+mod support;
+mod tar;
