@@ -60,11 +60,13 @@ const fn table(bytes: &[u8]) -> [bool; 256] {
 
 static BASE64: [bool; 256] = table(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_");
 
+#[inline(always)]
 fn is_base64(byte: u8) -> bool {
     BASE64[usize::from(byte)]
 }
 
 /// Bytes that text is made of.
+#[inline(always)]
 fn is_text(byte: u8) -> bool {
     matches!(byte, b'\t' | b'\n' | b'\r' | 0x20..=0x7e)
 }
@@ -88,7 +90,8 @@ fn base64_and_hex(text: &[u8], owned: Range<usize>, found: &mut dyn FnMut(View))
     let mut floor = at;
     while at < owned.end + STRIDE && at + 8 <= text.len() {
         // Last byte first: of words and blanks, it is the one least likely to belong to the same word.
-        if !text[at..at + 8].iter().rev().all(|&b| is_base64(b)) {
+        let sample = &text[at..at + 8];
+        if !(is_base64(sample[7]) && is_base64(sample[0]) && is_base64(sample[3]) && sample.iter().all(|&b| is_base64(b))) {
             at += STRIDE;
             continue;
         }

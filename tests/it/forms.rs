@@ -99,8 +99,11 @@ fn archives_that_come_through_a_pipe() {
     }
 }
 
+/// Rule, secret, path, line and column.
+type InFile = (String, Vec<u8>, String, Option<u64>, Option<u64>);
+
 /// What is found in the files of a layer, without what only an image knows.
-fn in_files(scan: &Scan) -> Vec<(String, Vec<u8>, String, Option<u64>, Option<u64>)> {
+fn in_files(scan: &Scan) -> Vec<InFile> {
     let place = |place: &Place| (place.position().map(|at| at.line), place.position().map(|at| at.column));
     let mut found: Vec<_> = facts(scan)
         .into_iter()

@@ -64,7 +64,8 @@ fn code_of(text: &str) -> String {
 fn mentions(code: &str, word: &str) -> bool {
     let is_word = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
     let (bytes, ends_in_word) = (code.as_bytes(), is_word(word.as_bytes().last()));
-    code.match_indices(word).any(|(at, _)| !is_word(bytes[..at].last()) && !(ends_in_word && is_word(bytes.get(at + word.len()))))
+    let is_part = |at: usize| is_word(bytes[..at].last()) || (ends_in_word && is_word(bytes.get(at + word.len())));
+    code.match_indices(word).any(|(at, _)| !is_part(at))
 }
 
 /// No file that `applies` to mentions one of `words`.

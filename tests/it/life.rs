@@ -106,26 +106,9 @@ const CASES: &[Case] = &[
         &[InFinalImage],
     ),
     (
-        "gone with the last of its names",
-        &[
-            |layer, secret| {
-                layer.file("/app/secret", secret);
-                layer.hard_link("/keep", "/app/secret");
-            },
-            |layer, _| layer.whiteout("/app/secret"),
-            |layer, _| layer.whiteout("/keep"),
-        ],
-        &[Deleted { layer: 2 }],
-    ),
-    (
         "a hard link of a later layer keeps it",
         &[PUT, |layer, _| layer.hard_link("/keep", "/app/sub/secret"), |layer, _| layer.whiteout("/app")],
         &[InFinalImage],
-    ),
-    (
-        "a hard link made after the file was deleted leads nowhere",
-        &[PUT, |layer, _| layer.whiteout("/app/sub/secret"), |layer, _| layer.hard_link("/keep", "/app/sub/secret")],
-        &[Deleted { layer: 1 }],
     ),
     (
         "a hard link that is overwritten keeps nothing",
@@ -143,11 +126,66 @@ const CASES: &[Case] = &[
     ),
 ];
 
+/// A name that was made of a path belongs to the file that stood there then, and a file is gone with the last of its names.
+const NAMES: &[Case] = &[
+    (
+        "gone with the last of its names",
+        &[
+            |layer, secret| {
+                layer.file("/app/secret", secret);
+                layer.hard_link("/keep", "/app/secret");
+            },
+            |layer, _| layer.whiteout("/app/secret"),
+            |layer, _| layer.whiteout("/keep"),
+        ],
+        &[Deleted { layer: 2 }],
+    ),
+    (
+        "overwritten by a file that has further names",
+        &[PUT, |layer, _| {
+            layer.file("/app/sub/secret", "nothing");
+            layer.hard_link("/keep", "/app/sub/secret");
+        }],
+        &[Overwritten { layer: 1 }],
+    ),
+    (
+        "deleted before another file of that path has further names",
+        &[
+            PUT,
+            |layer, _| layer.whiteout("/app"),
+            |layer, _| {
+                layer.file("/app/sub/secret", "nothing");
+                layer.hard_link("/keep", "/app/sub/secret");
+            },
+        ],
+        &[Deleted { layer: 1 }],
+    ),
+    (
+        "overwritten within its layer before the path gets a further name",
+        &[|layer, secret| {
+            layer.file("/secret", secret);
+            layer.file("/secret", "nothing");
+            layer.hard_link("/keep", "/secret");
+        }],
+        &[Overwritten { layer: 0 }],
+    ),
+];
+
 #[test]
 fn every_case_has_its_life() {
+    check(CASES);
+}
+
+#[test]
+fn a_name_belongs_to_the_file_it_was_made_of() {
+    check(NAMES);
+}
+
+#[track_caller]
+fn check(cases: &[Case]) {
     let secret = token("life");
     let mut wrong = Vec::new();
-    for (what, layers, expected) in CASES {
+    for (what, layers, expected) in cases {
         let image = layers
             .iter()
             .enumerate()

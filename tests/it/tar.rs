@@ -27,7 +27,7 @@ fn long_names_of_both_kinds_are_whole() {
         let scan = scan_image(&image(|layer| match kind {
             "gnu" => layer.file(&long, &secret),
             _ => {
-                layer.pax(&[("path", long[1..].as_bytes())]);
+                layer.pax(&[("path", &long.as_bytes()[1..])]);
                 layer.file("short", &secret);
             }
         }));
@@ -99,7 +99,8 @@ fn pax_sparse(layer: &mut LayerBuilder, secret: &str) {
 #[test]
 fn sparse_files_are_read_and_places_in_them_are_places_in_the_file() {
     let (secret, next) = (token("sparse"), token("next"));
-    let formats: [(&str, fn(&mut LayerBuilder, &str)); 2] = [("gnu", gnu_sparse), ("pax 1.0", pax_sparse)];
+    type Write = fn(&mut LayerBuilder, &str);
+    let formats: [(&str, Write); 2] = [("gnu", gnu_sparse), ("pax 1.0", pax_sparse)];
     for (format, write) in formats {
         for compression in [Compression::None, Compression::Gzip] {
             let fill = |layer: &mut LayerBuilder| {

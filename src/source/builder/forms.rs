@@ -35,17 +35,16 @@ struct Layout {
     manifests: Vec<Value>,
 }
 
-/// What a Docker archive needs of an image.
-struct Rendered<'a> {
-    image: &'a ImageBuilder,
+/// An image's config, and its layers as they are stored.
+struct Rendered {
     config: Vec<u8>,
     layers: Vec<StoredLayer>,
 }
 
-impl<'a> Rendered<'a> {
-    fn new(image: &'a ImageBuilder) -> io::Result<Self> {
+impl Rendered {
+    fn new(image: &ImageBuilder) -> io::Result<Self> {
         let layers = image.layers()?;
-        Ok(Self { image, config: image.config_document(&layers), layers })
+        Ok(Self { config: image.config_document(&layers), layers })
     }
 }
 
@@ -184,7 +183,7 @@ impl ImageSet {
 
 impl Layout {
     fn add(&mut self, image: &ImageBuilder) -> io::Result<()> {
-        let Rendered { config, layers, .. } = Rendered::new(image)?;
+        let Rendered { config, layers } = Rendered::new(image)?;
         let media_type = layer_type(image.compression);
         let config = put(&mut self.blobs, CONFIG, config);
         let layers: Vec<Value> = layers.into_iter().map(|layer| put(&mut self.blobs, &media_type, layer.blob)).collect();
