@@ -29,7 +29,7 @@ pub const AFTER: usize = 64 * 1024 + 256;
 /// How often decoded text is decoded again.
 const MAX_DEPTH: usize = 3;
 /// Most candidates of one chunk; the first ones are kept.
-pub const MAX_PER_CHUNK: usize = 2_000;
+pub const MAX_PER_CHUNK: usize = 50_000;
 
 /// A part of a file, with enough of its surroundings that matches do not depend on where it was cut.
 #[derive(Debug, Clone)]

@@ -128,29 +128,29 @@ impl PathIndex {
             .map(|record| record.order >> 2)
     }
 
-    /// What this layer does to a file at `path`: of a lower layer (`after` none), or of this layer at position `after`.
+    /// What this layer does to a file at `path`: of a lower layer (`after` none), or of this layer at position `after`. With the position
+    /// of the first entry that does it.
     ///
     /// Within a layer the order of entries counts, as it does for the engines that unpack them: a whiteout removes what stands before it.
     /// An opaque mark removes only what lower layers have, wherever it stands.
-    pub fn fate(&self, path: &[u8], after: Option<u32>) -> Option<Fate> {
-        let later = |order: u32| after.is_none_or(|after| order > after);
-        let has = |path: &[u8], marks: &[Mark]| self.at(path, marks).any(later);
-        if has(path, &[Mark::Directory, Mark::NonDirectory]) {
-            return Some(Fate::Overwritten);
-        }
-        if has(path, &[Mark::Whiteout]) {
-            return Some(Fate::Deleted);
-        }
+    pub fn fate(&self, path: &[u8], after: Option<u32>) -> Option<(Fate, u32)> {
+        let first = |path: &[u8], marks: &[Mark]| self.at(path, marks).find(|&order| after.is_none_or(|after| order > after));
+        let replaced = first(path, &[Mark::Directory, Mark::NonDirectory]).map(|order| (Fate::Overwritten, order));
+        let removed = first(path, &[Mark::Whiteout]).map(|order| (Fate::Deleted, order));
+        let mut events: Vec<(Fate, u32)> = replaced.into_iter().chain(removed).collect();
         for folder in path::ancestors(path) {
-            if has(folder, &[Mark::Whiteout]) || (after.is_none() && has(folder, &[Mark::Opaque])) {
-                return Some(Fate::Deleted);
+            events.extend(first(folder, &[Mark::Whiteout]).map(|order| (Fate::Deleted, order)));
+            if after.is_none() {
+                events.extend(self.at(folder, &[Mark::Opaque]).next().map(|_| (Fate::Deleted, 0)));
             }
             // A file or link in the place of a folder takes all that was below it away.
-            if folder != b"/" && has(folder, &[Mark::NonDirectory]) {
-                return Some(Fate::Overwritten);
+            if folder != b"/" {
+                events.extend(first(folder, &[Mark::NonDirectory]).map(|order| (Fate::Overwritten, order)));
             }
         }
-        None
+        let (fate, order) = events.into_iter().min_by_key(|&(_, order)| order)?;
+        // What is removed and then made anew in one layer was overwritten, as seen from above.
+        Some((if replaced.is_some() { Fate::Overwritten } else { fate }, order))
     }
 }
 
@@ -185,15 +185,15 @@ mod tests {
             (vec![("/a/b/c", F), ("/a/bb", F), ("/.wh.b", F)], None),
             (vec![("/a/b", EntryKind::OverlayWhiteout)], None),
         ] {
-            assert_eq!(index(&entries).fate(b"/a/b", None), fate, "{entries:?}");
+            assert_eq!(index(&entries).fate(b"/a/b", None).map(|(fate, _)| fate), fate, "{entries:?}");
         }
     }
 
     #[test]
     fn within_a_layer_the_order_counts() {
-        assert_eq!(index(&[("/b", F), ("/.wh.b", F)]).fate(b"/b", Some(0)), Some(Fate::Deleted));
+        assert_eq!(index(&[("/b", F), ("/.wh.b", F)]).fate(b"/b", Some(0)), Some((Fate::Deleted, 1)));
         assert_eq!(index(&[("/.wh.b", F), ("/b", F)]).fate(b"/b", Some(1)), None);
-        assert_eq!(index(&[("/b", F), ("/b", F)]).fate(b"/b", Some(0)), Some(Fate::Overwritten));
+        assert_eq!(index(&[("/b", F), ("/b", F)]).fate(b"/b", Some(0)), Some((Fate::Overwritten, 1)));
         assert_eq!(index(&[("/b", F), ("/b", F)]).fate(b"/b", Some(1)), None);
         assert_eq!(index(&[("/a/b", F), ("/a/.wh..wh..opq", F)]).fate(b"/a/b", Some(0)), None);
     }

@@ -148,6 +148,22 @@ fn mismatches(source: &str, image: &Image, results: &Results, coverage: &mut Cov
     }
 }
 
+/// One name of a file, from where it was given to where it ends.
+struct Name {
+    path: Vec<u8>,
+    layer: usize,
+    order: u32,
+    end: Option<End>,
+}
+
+/// What takes a name away, and where.
+#[derive(Debug, Clone, Copy)]
+struct End {
+    layer: usize,
+    order: u32,
+    fate: Fate,
+}
+
 /// One image being put together.
 struct Assembly<'a> {
     image: &'a Image,
@@ -181,11 +197,11 @@ impl Assembly<'_> {
         let first = indexes[0];
         let place = |layer: usize, position: Option<Position>| self.place(found, layer, position);
         let mut also: Vec<Place> = found.also.iter().map(|&position| place(first, Some(position))).collect();
-        let names = self.other_names(&found.entry, indexes[indexes.len() - 1]);
+        let names = self.names(&found.entry, indexes[indexes.len() - 1]);
         if !self.image.is_rootfs && found.entry.kind != EntryKind::Stray {
-            let links = names.iter().map(|(path, layer, _)| Place::LayerFile {
-                layer: *layer,
-                path: path.clone(),
+            let links = names[1..].iter().map(|name| Place::LayerFile {
+                layer: name.layer,
+                path: name.path.clone(),
                 inner: Vec::new(),
                 part: found.part.clone(),
                 position: None,
@@ -215,44 +231,50 @@ impl Assembly<'_> {
     }
 
     /// What becomes of a path that stands in `layer` at position `order`.
-    fn fate(&self, path: &[u8], layer: usize, order: u32) -> Option<(usize, Fate)> {
-        let within = self.index(layer).and_then(|index| index.fate(path, Some(order)));
-        if let Some(fate) = within {
-            return Some((layer, fate));
-        }
-        (layer + 1..self.image.layers.len()).find_map(|above| self.index(above)?.fate(path, None).map(|fate| (above, fate)))
+    fn end(&self, path: &[u8], layer: usize, order: u32) -> Option<End> {
+        let within = self.index(layer).and_then(|index| index.fate(path, Some(order))).map(|(fate, order)| End { layer, order, fate });
+        within.or_else(|| {
+            let above = layer + 1..self.image.layers.len();
+            above.into_iter().find_map(|layer| self.index(layer)?.fate(path, None).map(|(fate, order)| End { layer, order, fate }))
+        })
     }
 
-    /// Further names that hard links give the file, in its own layer or a later one, with their layers and positions.
-    fn other_names(&self, entry: &Entry, layer: usize) -> Vec<(Vec<u8>, usize, u32)> {
-        let mut names: Vec<(Vec<u8>, usize, u32)> = Vec::new();
+    /// All names of a file: its own, and those that hard links give it in its own layer or a later one while it has the name that the
+    /// link was made from.
+    fn names(&self, entry: &Entry, layer: usize) -> Vec<Name> {
+        let own = Name { path: entry.path.clone(), layer, order: entry.order, end: self.end(&entry.path, layer, entry.order) };
+        let mut names = vec![own];
         if entry.kind != EntryKind::File {
             return names;
         }
         for above in layer..self.image.layers.len() {
             for link in self.index(above).map(|index| index.links()).unwrap_or_default() {
-                let known = link.target == entry.path || names.iter().any(|(name, ..)| *name == link.target);
-                if known && link.path != entry.path && names.len() < MAX_NAMES {
-                    names.push((link.path.clone(), above, link.order));
+                let at = (above, link.order);
+                let is_name = |name: &Name| {
+                    let is_gone = name.end.is_some_and(|end| (end.layer, end.order) <= at);
+                    name.path == link.target && (name.layer, name.order) < at && !is_gone
+                };
+                if names.len() < MAX_NAMES && names.iter().any(is_name) {
+                    let end = self.end(&link.path, above, link.order);
+                    names.push(Name { path: link.path.clone(), layer: above, order: link.order, end });
                 }
             }
         }
         names
     }
 
-    /// The bytes are there as long as one of their names is.
-    fn visibility(&self, entry: &Entry, layer: usize, names: &[(Vec<u8>, usize, u32)]) -> Visibility {
+    /// The bytes are there as long as one of their names is; what took the last name takes them.
+    fn visibility(&self, entry: &Entry, layer: usize, names: &[Name]) -> Visibility {
         // Stray bytes are unpacked by nobody: they are gone from the start, and readable by anyone who pulls.
         if entry.kind == EntryKind::Stray {
             return Visibility::Deleted { layer };
         }
-        let Some((by, fate)) = self.fate(&entry.path, layer, entry.order) else { return Visibility::InFinalImage };
-        if names.iter().any(|(path, layer, order)| self.fate(path, *layer, *order).is_none()) {
-            return Visibility::InFinalImage;
-        }
-        match fate {
-            Fate::Overwritten => Visibility::Overwritten { layer: by },
-            Fate::Deleted => Visibility::Deleted { layer: by },
+        let ends: Option<Vec<End>> = names.iter().map(|name| name.end).collect();
+        // Of names that go in one layer, the one that the finding is listed under comes first.
+        match ends.and_then(|ends| ends.into_iter().rev().max_by_key(|end| end.layer)) {
+            None => Visibility::InFinalImage,
+            Some(End { layer, fate: Fate::Overwritten, .. }) => Visibility::Overwritten { layer },
+            Some(End { layer, fate: Fate::Deleted, .. }) => Visibility::Deleted { layer },
         }
     }
 

@@ -8,5 +8,6 @@ mod example;
 mod forms;
 mod invariants;
 mod life;
+mod real_tools;
 mod support;
 mod tar;

@@ -1,0 +1,165 @@
+//! Images that the tools of the field made, not ours: skopeo, umoci and a Docker Engine.
+//!
+//! They need those tools, and root for the engine: `tests/run` includes them where they are, and CI always does.
+
+use std::io;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use layersift::finding::Visibility;
+use serde_json::Value;
+
+use crate::support::*;
+
+/// Runs a tool, which must succeed; what it printed.
+#[track_caller]
+fn tool(command: &mut Command) -> String {
+    let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn skopeo(from: &str, to: &str, options: &[&str]) {
+    tool(Command::new("skopeo").args(["--insecure-policy", "copy", "-q"]).args(options).args([from, to]));
+}
+
+#[test]
+#[ignore = "needs skopeo; tests/run includes it where it is installed"]
+fn what_skopeo_copies_is_found_in_every_form() {
+    let (temp, scenario) = (Temp::new(), scenario());
+    let archive = temp.file("image.tar", scenario.image.docker_archive().unwrap());
+    let from = format!("docker-archive:{}", archive.display());
+    let expected: Vec<Facts> = facts(&scan(&archive)).into_iter().filter(|fact| fact.kind == "layer-file").collect();
+    assert!(expected.len() >= 5, "{expected:#?}");
+    for (name, scheme, options) in [
+        ("layout", "oci", &["--format", "oci"][..]),
+        ("layout-zstd", "oci", &["--format", "oci", "--dest-compress-format", "zstd"]),
+        ("layout-plain", "oci", &["--format", "oci", "--dest-oci-accept-uncompressed-layers"]),
+        ("archive.oci.tar", "oci-archive", &["--format", "oci"]),
+        ("archive.docker.tar", "docker-archive", &[]),
+        ("folder", "dir", &["--dest-compress"]),
+    ] {
+        let path = temp.path(name);
+        let tag = if scheme == "dir" { "" } else { ":example.org/app:1" };
+        let tag = if scheme == "oci" || scheme == "oci-archive" { ":1" } else { tag };
+        skopeo(&from, &format!("{scheme}:{}{tag}", path.display()), options);
+        let scan = scan(&path);
+        let found: Vec<Facts> = facts(&scan).into_iter().filter(|fact| fact.kind == "layer-file").collect();
+        assert_eq!(found, expected, "{name}");
+        assert_eq!(reasons(&scan), [], "{name}");
+    }
+}
+
+#[test]
+#[ignore = "needs skopeo and umoci; tests/run includes it where they are installed"]
+fn a_file_that_umoci_whites_out_is_deleted_in_that_layer() {
+    let (temp, scenario) = (Temp::new(), scenario());
+    let archive = temp.file("image.tar", scenario.image.docker_archive().unwrap());
+    let layout = temp.path("layout");
+    skopeo(&format!("docker-archive:{}", archive.display()), &format!("oci:{}:1", layout.display()), &["--format", "oci"]);
+    let image = format!("{}:1", layout.display());
+    let secret = token("umoci");
+    let file = temp.file("inserted", format!("TOKEN={secret}\n"));
+    tool(Command::new("umoci").args(["insert", "--image", &image, "--rootless"]).arg(&file).arg("/srv/inserted.env"));
+    tool(Command::new("umoci").args(["insert", "--image", &image, "--rootless", "--whiteout", "/srv/inserted.env"]));
+    let scan = scan_text(&format!("oci:{image}"), &Default::default());
+    let scan = sound(scan);
+    let finding = only(&scan, &secret);
+    assert_eq!(path_of(finding), "/srv/inserted.env");
+    let layer = finding.place.layer().unwrap();
+    assert_eq!(finding.visibility, Some(Visibility::Deleted { layer: layer + 1 }));
+}
+
+/// A Docker Engine of the test's own: no network, nothing of the machine's.
+struct Engine {
+    child: Child,
+    socket: String,
+}
+
+impl Engine {
+    fn start(temp: &Temp) -> Self {
+        let at = |name: &str| temp.path(name).display().to_string();
+        let socket = format!("unix://{}", at("docker.sock"));
+        let child = Command::new("dockerd")
+            .args(["--iptables=false", "--ip6tables=false", "--bridge=none", "-s", "vfs"])
+            .args(["--data-root", &at("data"), "--exec-root", &at("exec"), "--pidfile", &at("pid"), "-H", &socket])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("dockerd: {error}"));
+        let engine = Self { child, socket };
+        for _ in 0..240 {
+            let ready = engine.docker().arg("version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+            if ready.is_ok_and(|status| status.success()) {
+                return engine;
+            }
+            sleep(Duration::from_millis(250));
+        }
+        panic!("the engine did not start within a minute");
+    }
+
+    fn docker(&self) -> Command {
+        let mut command = Command::new("docker");
+        command.env("DOCKER_HOST", &self.socket).env("DOCKER_BUILDKIT", "0");
+        command
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // It stops its containers and removes its mounts when asked to; killed, it would leave them behind.
+        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
+        let _ = self.child.wait();
+    }
+}
+
+/// A build context whose image gets a secret and loses it again, and one that stays in the environment.
+fn context(temp: &Temp, deleted: &str, kept: &str) {
+    let busybox =
+        ["/bin/busybox", "/usr/bin/busybox"].into_iter().find(|path| Path::new(path).exists()).expect("busybox-static is installed");
+    temp.file("context/busybox", std::fs::read(busybox).unwrap());
+    tool(Command::new("chmod").arg("755").arg(temp.path("context/busybox")));
+    temp.file("context/secret.env", format!("DEPLOY_TOKEN={deleted}\n"));
+    temp.file(
+        "context/Dockerfile",
+        format!(
+            "FROM scratch\nCOPY busybox /bin/busybox\nCOPY secret.env /app/secret.env\n\
+             RUN [\"/bin/busybox\", \"rm\", \"/app/secret.env\"]\nENV CI_TOKEN={kept}\n"
+        ),
+    );
+}
+
+#[test]
+#[ignore = "needs a Docker Engine, as root; tests/run includes it where it is installed"]
+fn what_docker_save_pipes_has_the_right_life() -> io::Result<()> {
+    let temp = Temp::new();
+    let (deleted, kept) = (token("engine deleted"), token("engine kept"));
+    context(&temp, &deleted, &kept);
+    let engine = Engine::start(&temp);
+    tool(engine.docker().args(["build", "--network=none", "-t", "app:1"]).arg(temp.path("context")));
+    let mut save = engine.docker().args(["save", "app:1"]).stdout(Stdio::piped()).spawn()?;
+    let output = Command::new(env!("CARGO_BIN_EXE_layersift"))
+        .args(["scan", "-", "--format", "json", "--show-secrets"])
+        .stdin(save.stdout.take().unwrap())
+        .output()?;
+    assert!(save.wait()?.success());
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    let report = valid(&String::from_utf8(output.stdout).unwrap());
+    assert_eq!(report["complete"], Value::Bool(true), "{:#}", report["coverage"]);
+    let find = |secret: &str| {
+        let findings = report["findings"].as_array().unwrap();
+        let found: Vec<&Value> = findings.iter().filter(|finding| finding["secret"] == secret).collect();
+        assert_eq!(found.len(), 1, "{findings:#?}");
+        found[0].clone()
+    };
+    let gone = find(&deleted);
+    assert_eq!(gone["place"]["path"], "/app/secret.env");
+    assert!(gone["place"]["layer"]["created_by"].as_str().unwrap().contains("COPY file:"), "{gone:#}");
+    assert_eq!(gone["visibility"]["state"], "deleted");
+    assert!(gone["visibility"]["layer"]["created_by"].as_str().unwrap().contains("/app/secret.env"), "{gone:#}");
+    assert_eq!(find(&kept)["place"]["kind"], "config");
+    Ok(())
+}
