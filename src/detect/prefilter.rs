@@ -29,6 +29,8 @@ pub struct Prefilter {
     /// The windows themselves, by their hash, with the offsets of a keyword at which they stand, one bit each. Open addressing; an entry
     /// without offsets is free.
     windows: Box<[(u32, u32)]>,
+    /// For each keyword, the offset of its window.
+    offset_of: Vec<u8>,
     automaton: aho_corasick::nfa::contiguous::NFA,
     plain: AhoCorasick,
     longest: usize,
@@ -51,6 +53,7 @@ impl Prefilter {
     pub fn new(keywords: &[String]) -> Self {
         let mut table = Box::new([0u8; 1 << BITS]);
         let mut offsets = std::collections::BTreeMap::new();
+        let mut offset_of = Vec::with_capacity(keywords.len());
         let mut add = |window: u32, offset: usize| {
             table[hash(window) as usize] = 1;
             *offsets.entry(window).or_insert(0u32) |= 1 << offset;
@@ -61,9 +64,11 @@ impl Prefilter {
                 for next in (b'0'..=b'9').chain(b'a'..=b'z').chain([b'_', b'-']) {
                     add(fold(&[bytes[0], bytes[1], bytes[2], next]), 0);
                 }
+                offset_of.push(0);
             } else {
                 let (offset, window) = rarest_window(bytes);
                 add(window, offset);
+                offset_of.push(offset as u8);
             }
         }
         let mut windows = vec![(0u32, 0u32); (offsets.len() * 4).next_power_of_two()].into_boxed_slice();
@@ -80,6 +85,7 @@ impl Prefilter {
         Self {
             table,
             windows,
+            offset_of,
             // Keywords are short ASCII texts; only an absurd number of them could fail to build.
             automaton: automaton.unwrap_or_else(|_| empty_automaton()),
             plain: plain.unwrap_or_else(|_| empty_plain()),
@@ -92,12 +98,12 @@ impl Prefilter {
         self.longest
     }
 
-    /// Calls `found` for every keyword that begins within `owned`, in order of the windows that gave them away; the same hit comes once.
+    /// Calls `found` for every keyword that begins within `owned`, in order of the windows that gave them away. Each comes once: by its own
+    /// keyword's window.
     pub fn find(&self, text: &[u8], owned: Range<usize>, mut found: impl FnMut(Hit)) {
         const WIDE_FOLD: u64 = (FOLD as u64) << 32 | FOLD as u64;
         let end = (owned.end + MAX_OFFSET + 4).min(text.len());
         let mut at = owned.start;
-        let mut last: Option<Hit> = None;
         let Some(mut bytes) = text[..end].get(at..) else { return };
         // Two loads of eight bytes serve eight windows.
         while let Some(chunk) = bytes.first_chunk::<12>() {
@@ -109,7 +115,7 @@ impl Prefilter {
                 hits |= self.has((second >> (8 * step)) as u32) << (step + 4);
             }
             while hits != 0 {
-                self.at_window(text, at + hits.trailing_zeros() as usize, &owned, &mut last, &mut found);
+                self.at_window(text, at + hits.trailing_zeros() as usize, &owned, &mut found);
                 hits &= hits - 1;
             }
             bytes = &bytes[8..];
@@ -117,7 +123,7 @@ impl Prefilter {
         }
         while let Some(chunk) = bytes.first_chunk::<4>() {
             if self.has(fold(chunk)) != 0 {
-                self.at_window(text, at, &owned, &mut last, &mut found);
+                self.at_window(text, at, &owned, &mut found);
             }
             bytes = &bytes[1..];
             at += 1;
@@ -127,17 +133,15 @@ impl Prefilter {
     /// Tries the keywords that the window at `place` may be part of.
     #[cold]
     #[inline(never)]
-    fn at_window(&self, text: &[u8], place: usize, owned: &Range<usize>, last: &mut Option<Hit>, found: &mut impl FnMut(Hit)) {
+    fn at_window(&self, text: &[u8], place: usize, owned: &Range<usize>, found: &mut impl FnMut(Hit)) {
         let mut mask = self.offsets(fold(&[text[place], text[place + 1], text[place + 2], text[place + 3]]));
         while mask != 0 {
             let offset = mask.trailing_zeros() as usize;
             mask &= mask - 1;
             if let Some(start) = place.checked_sub(offset).filter(|start| owned.contains(start)) {
                 self.keywords_at(text, start, |hit| {
-                    // Two windows may point to the same start.
-                    if *last != Some(hit) {
+                    if usize::from(self.offset_of[hit.keyword]) == offset {
                         found(hit);
-                        *last = Some(hit);
                     }
                 });
             }
