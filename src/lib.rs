@@ -15,3 +15,8 @@ pub mod report;
 pub mod rule;
 pub mod scan;
 pub mod source;
+
+/// The README's code is compiled and run with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

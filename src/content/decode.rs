@@ -37,7 +37,7 @@ impl View {
     pub fn origin(&self, at: usize) -> usize {
         let decoded = self.bytes.len() - self.name;
         let at = at.saturating_sub(self.name).min(decoded);
-        if decoded == 0 { self.encoded.start } else { self.encoded.start + at * self.encoded.len() / decoded }
+        self.encoded.start + (at * self.encoded.len()).checked_div(decoded).unwrap_or(0)
     }
 }
 

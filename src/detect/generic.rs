@@ -226,10 +226,8 @@ fn words(name: &[u8]) -> Vec<String> {
         if boundary && words.last().is_some_and(|word| !word.is_empty()) {
             words.push(String::new());
         }
-        if byte.is_ascii_alphanumeric() {
-            if let Some(word) = words.last_mut() {
-                word.push(char::from(byte.to_ascii_lowercase()));
-            }
+        if let Some(word) = words.last_mut().filter(|_| byte.is_ascii_alphanumeric()) {
+            word.push(char::from(byte.to_ascii_lowercase()));
         }
         last_lower = byte.is_ascii_lowercase() || byte.is_ascii_digit();
     }
@@ -286,7 +284,7 @@ fn is_self_naming(name: &[u8], value: &[u8]) -> bool {
 /// At least two of lower case, upper case, digits and punctuation; plain hex needs both digits and letters.
 fn mixes(value: &[u8]) -> bool {
     let classes = [u8::is_ascii_lowercase, u8::is_ascii_uppercase, u8::is_ascii_digit, u8::is_ascii_punctuation];
-    classes.iter().filter(|is| value.iter().any(|b| is(b))).count() >= 2 && value.iter().any(u8::is_ascii_digit)
+    classes.iter().filter(|is| value.iter().any(*is)).count() >= 2 && value.iter().any(u8::is_ascii_digit)
 }
 
 /// An identifier in five groups of hex digits: some services issue secrets of this form, most use it for names.

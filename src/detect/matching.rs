@@ -35,10 +35,10 @@ fn marker(search: &mut Search<'_>, number: u32, rule: &Rule, marker: &Marker, ch
             return;
         }
         let window = &text[hit.start..end];
-        if search.spend(window.len().min(64)) && compiled.regex.is_match(window) {
-            if let Some(found) = compiled.regex.captures(window) {
-                accept(search, number, rule, text, hit.start, &found, hit.end - hit.start, decoding);
-            }
+        // Most windows do not match, and captures cost more than knowing that.
+        let found = (search.spend(window.len().min(64)) && compiled.regex.is_match(window)).then(|| compiled.regex.captures(window));
+        if let Some(found) = found.flatten() {
+            accept(search, number, rule, text, hit.start, &found, hit.end - hit.start, decoding);
         }
         return;
     }

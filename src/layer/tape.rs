@@ -95,7 +95,7 @@ impl<'a> Tape<'a> {
     }
 
     /// Takes the slab out at the end.
-    pub(super) fn into_slab(&mut self) -> Slab<'a> {
+    pub(super) fn take_slab(&mut self) -> Slab<'a> {
         self.base += self.pos as u64;
         self.pos = 0;
         std::mem::replace(&mut self.slab, Slab::Owned(Vec::new()))

@@ -190,7 +190,7 @@ impl<'a> Walk<'a, '_> {
         self.out.expanded = self.tape.offset();
         let error = self.tape.error();
         let problems = self.tape.decoder().map(|decoder| decoder.problems()).unwrap_or_default();
-        let slab = self.tape.into_slab();
+        let slab = self.tape.take_slab();
         self.send(slab, end);
         if let Some(error) = error {
             let reason = if error.kind() == std::io::ErrorKind::FileTooLarge { Reason::TooLarge } else { Reason::DamagedStream };

@@ -40,7 +40,7 @@ pub enum Document {
     /// An index.
     Index(Index),
     /// A manifest.
-    Manifest(Manifest),
+    Manifest(Box<Manifest>),
 }
 
 /// Parses JSON, leaving the reason without the text.
@@ -95,6 +95,6 @@ impl Document {
             const EXPECTED: &str = "an image index";
             return Ok(Document::Index(Index { manifests: list(&value, "manifests", EXPECTED)? }));
         }
-        Manifest::from_json(&value).map(Document::Manifest)
+        Manifest::from_json(&value).map(Box::new).map(Document::Manifest)
     }
 }

@@ -13,7 +13,7 @@ use crate::detect::Candidate;
 use crate::finding::{Coverage, Finding, ImageFacts, LayerFacts, MAX_ALSO, Part, Place, Position, Reason, RuleFacts, Scan, Visibility};
 use crate::layer::index::Fate;
 use crate::layer::{Entry, EntryKind};
-use crate::oci::MediaType;
+use crate::oci::{Digest, MediaType};
 use crate::source::{BlobKey, Contents, DocumentKind, Image, Layer, Reference};
 
 /// Most hard links of a file that are followed.
@@ -125,27 +125,30 @@ fn mismatches(source: &str, image: &Image, results: &Results, coverage: &mut Cov
                 "not a tar archive in any known compression; its bytes were scanned as they are",
             );
         }
-        if let (Some(expected), Some(actual)) = (layer.descriptor.as_ref().map(|descriptor| &descriptor.digest), &result.digest) {
-            if expected != actual && expected.algorithm() == actual.algorithm() {
-                coverage.skip(
-                    Reason::DigestMismatch,
-                    label.clone(),
-                    None,
-                    format!("the blob hashes to {actual}: it is not the one the manifest names; what is there was scanned"),
-                );
-            }
+        let named = layer.descriptor.as_ref().map(|descriptor| &descriptor.digest);
+        if let Some(actual) = differs(named, result.digest.as_ref()) {
+            coverage.skip(
+                Reason::DigestMismatch,
+                label.clone(),
+                None,
+                format!("the blob hashes to {actual}: it is not the one the manifest names; what is there was scanned"),
+            );
         }
-        if let (Some(expected), Some(actual)) = (&layer.diff_id, &result.diff_id) {
-            if expected != actual && expected.algorithm() == actual.algorithm() {
-                coverage.skip(
-                    Reason::DiffIdMismatch,
-                    label,
-                    None,
-                    format!("the config says {expected}, the layer hashes to {actual}; what is there was scanned"),
-                );
-            }
+        if let (Some(actual), Some(expected)) = (differs(layer.diff_id.as_ref(), result.diff_id.as_ref()), &layer.diff_id) {
+            coverage.skip(
+                Reason::DiffIdMismatch,
+                label,
+                None,
+                format!("the config says {expected}, the layer hashes to {actual}; what is there was scanned"),
+            );
         }
     }
+}
+
+/// The digest that was found, if it is comparable with the one expected and another.
+fn differs<'d>(expected: Option<&Digest>, actual: Option<&'d Digest>) -> Option<&'d Digest> {
+    let (expected, actual) = (expected?, actual?);
+    (expected != actual && expected.algorithm() == actual.algorithm()).then_some(actual)
 }
 
 /// One name of a file, from where it was given to where it ends.

@@ -165,11 +165,11 @@ impl<'r, 'a> IndexWalk<'r, 'a> {
                 let referenced = descriptor.annotations.get(SUBJECT).and_then(|digest| digest.parse().ok());
                 let subject = referenced.or_else(|| manifest.subject.as_ref().map(|subject| subject.digest.clone()));
                 let digest = descriptor.digest.clone();
-                self.attestations.push(Attestation { digest, subject, manifest, bytes, is_asked_for: asked_for });
+                self.attestations.push(Attestation { digest, subject, manifest: *manifest, bytes, is_asked_for: asked_for });
                 None
             }
             Ok(Document::Manifest(manifest)) => {
-                self.manifest(&descriptor.digest, descriptor.platform.clone(), manifest, bytes, context.name)
+                self.manifest(&descriptor.digest, descriptor.platform.clone(), *manifest, bytes, context.name)
             }
             Err(problem) => {
                 self.resolver.note(Reason::MalformedDocument, place, Some(bytes.len() as u64), problem.to_string());

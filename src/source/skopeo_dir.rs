@@ -45,7 +45,7 @@ impl Source for SkopeoDir {
             Document::Index(index) => {
                 walk.run(&index, TextDocument { kind: DocumentKind::Manifest, name: "manifest.json".to_owned(), bytes });
             }
-            Document::Manifest(manifest) => walk.run_manifest(&Digest::sha256(&bytes), manifest, bytes),
+            Document::Manifest(manifest) => walk.run_manifest(&Digest::sha256(&bytes), *manifest, bytes),
         }
         let (mut contents, used) = resolver.finish(path)?;
         if self.wanted.is_all() {
