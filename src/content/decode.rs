@@ -11,7 +11,7 @@ const MIN_BASE64: usize = 24;
 /// Shortest run of hex digits that is tried.
 const MIN_HEX: usize = 32;
 /// Fewest characters of a UTF-16 or UTF-32 run.
-const MIN_WIDE: usize = 10;
+const MIN_WIDE: usize = 12;
 /// Fewest numeric escapes in a row.
 const MIN_ESCAPES: usize = 8;
 /// Most bytes of one run.
@@ -223,25 +223,25 @@ fn named(text: &[u8], encoded: Range<usize>, decoded: Vec<u8>, step: &'static st
 
 // --- UTF-16 and UTF-32 ------------------------------------------------------------------------------------------------------------
 
-/// Samples eight bytes at a time: wide text has zeros in every second byte.
+/// Samples eight bytes of every sixteen: wide text has zeros in every second byte, and is longer than that.
 fn wide(text: &[u8], owned: Range<usize>, found: &mut dyn FnMut(View)) {
     const EVEN: u64 = 0x00FF_00FF_00FF_00FF;
     let mut at = owned.start;
     let mut floor = owned.start;
     // A run that begins with the last owned byte shows in one of the next whole words.
-    let end = (owned.end + 24).min(text.len());
+    let end = (owned.end + 32).min(text.len());
     while let Some(chunk) = text[..end].get(at..).and_then(|rest| rest.first_chunk::<8>()) {
         let word = u64::from_le_bytes(*chunk);
         if word == 0 || (word & EVEN != 0 && word & !EVEN != 0) {
-            at += 8;
+            at += 16;
             continue;
         }
         let Some(run) = [2, 4].into_iter().find_map(|unit| wide_run(text, at, floor, unit)) else {
-            at += 8;
+            at += 16;
             continue;
         };
         floor = run.range.end;
-        at = floor.max(at + 8);
+        at = floor.max(at + 16);
         let is_cell = |at: usize| is_cell(text, at, run.unit);
         // A run that crosses the beginning of this part, if its beginning can be seen, belongs to the part before.
         let from_before = run.range.start < owned.start + run.unit
