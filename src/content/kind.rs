@@ -9,7 +9,7 @@ pub enum Kind {
     Code,
     /// Prose and markup for people.
     Prose,
-    /// Tests, fixtures, examples: values there are mostly made up. Only guesses are weighed by it.
+    /// Tests, fixtures, examples, documentation: values there are mostly made up. Only guesses are weighed by it.
     Sample,
     /// Translations: values are words.
     Locale,
@@ -90,7 +90,12 @@ fn is_sample(path: &str) -> bool {
     ];
     let names = ["_test.", ".test.", "test_", ".spec.", "examples-", ".examples.", ".example", ".sample", ".d.ts"];
     let name = path.rsplit('/').next().unwrap_or(path);
-    folders.iter().any(|folder| path.contains(folder))
+    // What a project says of itself shows how to use it, with made-up values.
+    let is_about = ["readme", "changelog", "metadata", "pkg-info"].iter().any(|about| name.starts_with(about))
+        || name.ends_with(".md")
+        || name.ends_with(".rst");
+    is_about
+        || folders.iter().any(|folder| path.contains(folder))
         || names.iter().any(|part| name.contains(part))
         || path.starts_with("/usr/share/doc/")
 }

@@ -137,13 +137,17 @@ impl Verdicts {
 
     /// What no proof supports and reads like a word is a guess; so is what context alone gives away in a file of examples.
     fn doubt(&mut self, matched: &Match<'_>, secret: &[u8], groups: &Groups<'_>) {
-        if self.confidence != Confidence::Likely || matched.score.is_some() || matches!(matched.rule.matcher, Matcher::Block(_)) {
+        let is_judged = matched.score.is_some() || matches!(matched.rule.matcher, Matcher::Block(_));
+        if is_judged || self.confidence == Confidence::Possible || matched.rule.checksum.is_some() {
             return;
         }
-        let body = body(matched, secret, groups);
         let is_broad = matched.rule.is_broad();
+        if is_broad && matched.kind == Kind::Sample {
+            self.confidence = Confidence::Possible;
+        }
+        let body = body(matched, secret, groups);
         let reads_like_words = is_wordlike(body) || (is_broad && (body.len() < 6 || randomness(body) < 0.35));
-        if reads_like_words || (is_broad && matched.kind == Kind::Sample) {
+        if self.confidence == Confidence::Likely && reads_like_words {
             self.confidence = Confidence::Possible;
         }
     }

@@ -35,7 +35,7 @@ pub fn sample(kind: StructureKind, begin: &str, random: &mut dyn FnMut() -> u8) 
             format!("{}.{}.{}", URL_SAFE_NO_PAD.encode(number), parts[0], parts[1]).into_bytes()
         }
         StructureKind::JfrogReference => {
-            let secret: String = bytes(21, random).iter().map(|byte| char::from(b'a' + byte % 26)).collect();
+            let secret: String = bytes(24, random).iter().map(|byte| char::from(b'a' + byte % 26)).collect();
             STANDARD.encode(format!("reftkn:01:0000000000:{secret}xyz")).into_bytes()
         }
     }
