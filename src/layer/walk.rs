@@ -5,7 +5,8 @@
 //! Headers are read by the `tar` crate; the walk is ours because bodies are not copied, and because it goes on where a reader that
 //! unpacks has to stop.
 
-use std::ops::Range;
+mod pieces;
+
 use std::sync::Arc;
 
 use tar::{EntryType, Header};
@@ -13,9 +14,8 @@ use tar::{EntryType, Header};
 use super::decode::Decoded;
 use super::index::PathIndex;
 use super::pax::{self, Extension};
-use super::tape::{SLAB, Tape};
-use super::{Batch, Entry, EntryKind, Piece, Slab, SparseMap, Where, path};
-use crate::detect::{AFTER, BEFORE};
+use super::tape::Tape;
+use super::{Batch, Entry, EntryKind, Piece, Slab, SparseMap, path};
 use crate::finding::{Part, Reason};
 use crate::oci::{Algorithm, Digest};
 
@@ -378,180 +378,6 @@ impl<'a> Walk<'a, '_> {
             is_extended = block[504] != 0;
         }
         map
-    }
-
-    // --- pieces ---------------------------------------------------------------------------------------------------------------------
-
-    /// A short text that is not in the archive as it is.
-    fn text(&mut self, entry: &Arc<Entry>, part: Part, text: Vec<u8>) {
-        let start = self.metadata.len();
-        self.metadata.extend_from_slice(&text);
-        let range = start..self.metadata.len();
-        let piece = Piece {
-            entry: Arc::clone(entry),
-            part,
-            place: Where::Metadata,
-            bytes: range.clone(),
-            owned: range,
-            offset: 0,
-            is_start: true,
-            is_end: true,
-        };
-        self.pieces.push(piece);
-        self.pending += text.len();
-    }
-
-    /// The next `size` bytes of the layer, as pieces of `entry`.
-    fn body(&mut self, entry: &Arc<Entry>, part: Part, size: u64) {
-        let mut left = size;
-        let mut offset = 0u64;
-        // A small file that does not fit whole begins the next slab.
-        if !self.tape.is_mapped() && left > self.tape.rest().len() as u64 && left <= (SLAB / 4) as u64 {
-            self.need(left as usize);
-        }
-        // Index of the body's first byte in the slab; negative once it has been left behind.
-        let mut first = self.tape.pos() as i64;
-        while left > 0 {
-            let start = self.tape.pos();
-            let available = self.tape.rest().len();
-            let is_last = left <= available as u64 || self.tape.is_ended();
-            let end = if is_last {
-                start + available.min(usize::try_from(left).unwrap_or(usize::MAX))
-            } else {
-                (start + available).saturating_sub(AFTER).max(start)
-            };
-            let limit = if is_last { end } else { start + available };
-            self.pieces_of(entry, &part, start..end, first, limit, offset, is_last);
-            offset += (end - start) as u64;
-            left -= (end - start) as u64;
-            self.tape.take(end - start);
-            if is_last {
-                if left > 0 {
-                    self.cut_short(entry, left);
-                }
-                return;
-            }
-            let keep = end.saturating_sub(BEFORE).max(usize::try_from(first).unwrap_or(0));
-            self.rotate(keep);
-            first -= keep as i64;
-        }
-    }
-
-    fn cut_short(&mut self, entry: &Arc<Entry>, left: u64) {
-        if entry.kind != EntryKind::Stray {
-            self.odd(
-                Reason::TruncatedArchive,
-                Some(entry.path.clone()),
-                Some(left),
-                "the archive ends in the middle of it; what there is was scanned".to_owned(),
-            );
-        }
-    }
-
-    /// Cuts a range of the slab into pieces; `first` is where the body begins, `limit` how far a match may look.
-    #[allow(clippy::too_many_arguments, reason = "a private helper of body(); they are its variables")]
-    fn pieces_of(&mut self, entry: &Arc<Entry>, part: &Part, range: Range<usize>, first: i64, limit: usize, offset: u64, is_last: bool) {
-        let floor = usize::try_from(first).unwrap_or(0);
-        let mut start = range.start;
-        while start < range.end {
-            let end = if range.end - start <= BATCH + BATCH / 2 { range.end } else { start + BATCH };
-            let from = start.saturating_sub(BEFORE).max(floor);
-            let to = (end + AFTER).min(limit);
-            let piece = Piece {
-                entry: Arc::clone(entry),
-                part: part.clone(),
-                place: Where::Slab,
-                bytes: from..to,
-                owned: start..end,
-                offset: offset + (start - range.start) as u64,
-                is_start: first >= 0 && from == floor,
-                is_end: is_last && to == limit,
-            };
-            self.pieces.push(piece);
-            self.pending += end - start;
-            start = end;
-            self.flush_large(start);
-        }
-    }
-
-    /// Within a large file of a mapped layer, batches go as they fill.
-    fn flush_large(&mut self, end: usize) {
-        if let Some(bytes) = self.tape.mapped().filter(|_| self.pending >= BATCH) {
-            self.tape.hash_mapped(end);
-            self.send(Slab::Mapped(bytes), end);
-            self.span = end;
-        }
-    }
-
-    /// Passes over padding.
-    fn skip(&mut self, count: u64) {
-        let mut left = count;
-        while left > 0 {
-            let step = (self.tape.rest().len() as u64).min(left) as usize;
-            self.tape.take(step);
-            left -= step as u64;
-            if left > 0 {
-                if self.tape.is_ended() {
-                    return;
-                }
-                self.rotate(self.tape.pos());
-            }
-        }
-    }
-
-    // --- bytes that belong to no entry ------------------------------------------------------------------------------------------------
-
-    fn stray_entry(&mut self) -> Entry {
-        let order = self.order;
-        self.order = self.order.saturating_add(1);
-        Entry { path: Vec::new(), kind: EntryKind::Stray, order, sparse: None, base: self.tape.offset() }
-    }
-
-    /// Takes all that is left as stray bytes, unless it is nothing but zeros.
-    fn stray(&mut self, what: &'static str) {
-        while self.tape.rest().iter().all(|&b| b == 0) {
-            let count = self.tape.rest().len();
-            self.tape.take(count);
-            if self.tape.is_ended() {
-                return;
-            }
-            self.rotate(self.tape.pos());
-        }
-        let entry = Arc::new(self.stray_entry());
-        let before = self.tape.offset();
-        self.body(&entry, Part::Content, u64::MAX);
-        let size = self.tape.offset() - before;
-        if self.out.is_archive {
-            self.odd(Reason::TrailingBytes, None, Some(size), format!("{what}: no engine unpacks them; they were scanned"));
-        }
-    }
-
-    /// At a block that is no header: takes bytes up to the next header in the slab as stray ones. Without one, all that is left; then it
-    /// gives false.
-    fn resynchronise(&mut self) -> bool {
-        let (blocks, _) = self.tape.rest().as_chunks::<BLOCK>();
-        let limit = (4 << 20) / BLOCK;
-        let next = blocks.iter().take(limit).position(is_header).filter(|_| self.out.is_archive);
-        if self.out.is_archive {
-            let at = self.tape.offset();
-            self.odd(
-                Reason::MalformedEntry,
-                None,
-                None,
-                format!("the header at byte {at} of the layer is broken; the bytes from there on were scanned without names"),
-            );
-        }
-        match next {
-            Some(count) => {
-                let entry = Arc::new(self.stray_entry());
-                self.body(&entry, Part::Content, (count * BLOCK) as u64);
-                true
-            }
-            None => {
-                self.stray("bytes after a broken header");
-                false
-            }
-        }
     }
 }
 

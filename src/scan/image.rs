@@ -190,13 +190,13 @@ impl Assembly<'_> {
         blobs.sort_by_key(|(indexes, _)| indexes[0]);
         for (indexes, result) in blobs {
             for found in &result.found {
-                scan.findings.push(self.in_layer(found, &indexes));
+                scan.findings.push(self.in_layer(found, &indexes, result.is_archive));
             }
         }
     }
 
     /// A finding of a blob, as a finding of this image.
-    fn in_layer(&self, found: &Found, indexes: &[usize]) -> Finding {
+    fn in_layer(&self, found: &Found, indexes: &[usize], is_archive: bool) -> Finding {
         let first = indexes[0];
         let place = |layer: usize, position: Option<Position>| self.place(found, layer, position);
         let mut also: Vec<Place> = found.also.iter().map(|&position| place(first, Some(position))).collect();
@@ -213,8 +213,9 @@ impl Assembly<'_> {
         }
         also.extend(indexes[1..].iter().map(|&layer| place(layer, found.position)));
         also.truncate(MAX_ALSO);
-        let visibility = self.visibility(&found.entry, indexes[indexes.len() - 1], &names);
-        self.finding(&found.candidate, &found.matched_too, place(first, found.position), also, Some(visibility))
+        // A blob that is no archive has no files that could be hidden.
+        let visibility = is_archive.then(|| self.visibility(&found.entry, indexes[indexes.len() - 1], &names));
+        self.finding(&found.candidate, &found.matched_too, place(first, found.position), also, visibility)
     }
 
     fn place(&self, found: &Found, layer: usize, position: Option<Position>) -> Place {
