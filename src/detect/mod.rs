@@ -26,6 +26,8 @@ use crate::rule::RuleSet;
 pub const BEFORE: usize = crate::rule::MAX_MATCH + 256;
 /// Bytes after a chunk's owned range that a match may look at.
 pub const AFTER: usize = 64 * 1024 + 256;
+/// Bytes that are looked at in turn by each stage.
+const BLOCK: usize = 64 * 1024;
 /// How often decoded text is decoded again.
 const MAX_DEPTH: usize = 3;
 /// Most candidates of one chunk; the first ones are kept.
@@ -128,16 +130,22 @@ impl Search<'_> {
     /// Matches a text and what is encoded in it; `decoding` is how the text came about.
     fn text(&mut self, chunk: &Chunk<'_>, decoding: &mut Vec<&'static str>) {
         let rules = self.rules;
-        rules.prefilter().find(chunk.bytes, chunk.owned.clone(), |hit| {
-            for &number in rules.woken_by(hit.keyword) {
-                matching::keyword(self, number, chunk, &hit, decoding);
-            }
-        });
-        if decoding.len() < MAX_DEPTH {
-            let mut found = Vec::new();
-            decode::views(chunk.bytes, chunk.owned.clone(), &mut |view| found.push(view));
-            for view in found {
-                self.view(&view, decoding);
+        let mut start = chunk.owned.start;
+        // In blocks that stay in a core's cache from one look at them to the next.
+        while start < chunk.owned.end {
+            let block = start..(start + BLOCK).min(chunk.owned.end);
+            rules.prefilter().find(chunk.bytes, block.clone(), |hit| {
+                for &number in rules.woken_by(hit.keyword) {
+                    matching::keyword(self, number, chunk, &hit, decoding);
+                }
+            });
+            start = block.end;
+            if decoding.len() < MAX_DEPTH {
+                let mut found = Vec::new();
+                decode::views(chunk.bytes, block, &mut |view| found.push(view));
+                for view in found {
+                    self.view(&view, decoding);
+                }
             }
         }
     }
