@@ -89,9 +89,7 @@ fn base64_and_hex(text: &[u8], owned: Range<usize>, found: &mut dyn FnMut(View))
     }
     let mut floor = at;
     while at < owned.end + STRIDE && at + 8 <= text.len() {
-        // Last byte first: of words and blanks, it is the one least likely to belong to the same word.
-        let sample = &text[at..at + 8];
-        if !(is_base64(sample[7]) && is_base64(sample[0]) && is_base64(sample[3]) && sample.iter().all(|&b| is_base64(b))) {
+        if !is_sample(&text[at..]) {
             at += STRIDE;
             continue;
         }
@@ -106,6 +104,17 @@ fn base64_and_hex(text: &[u8], owned: Range<usize>, found: &mut dyn FnMut(View))
         at = end + 1;
         at += (STRIDE - (at - owned.start) % STRIDE) % STRIDE;
     }
+}
+
+/// Whether eight bytes are all base64 characters. Most are told by two questions to all eight at once: is one above ASCII, is one below `+`.
+#[inline(always)]
+fn is_sample(bytes: &[u8]) -> bool {
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    const PLUS: u64 = 0x2B2B_2B2B_2B2B_2B2B;
+    let Some(sample) = bytes.first_chunk::<8>() else { return false };
+    let word = u64::from_le_bytes(*sample);
+    // Without bytes above ASCII, a byte below `+` borrows and so sets its own high bit or one above it.
+    (word | word.wrapping_sub(PLUS)) & HIGH == 0 && sample.iter().all(|&b| is_base64(b))
 }
 
 /// Whether a run goes on across the beginning of a part of a file.
