@@ -33,7 +33,9 @@ impl RuleSet {
     /// The rules that come with the program.
     pub fn builtin() -> Self {
         let files = builtin_files();
-        let rules = files.iter().flat_map(|(name, file)| file.rules.iter().filter_map(|rule| Rule::compile(name, file, rule).ok()));
+        #[allow(clippy::expect_used, reason = "a rule left out would make an image look clean; the tests compile each of them")]
+        let rules =
+            files.iter().flat_map(|(name, file)| file.rules.iter().map(|rule| Rule::compile(name, file, rule).expect("built-in rule")));
         Self::new(rules.collect(), hash_of(&[BUILTIN]))
     }
 
@@ -94,7 +96,8 @@ impl RuleSet {
             }
         }
         // Each glob was compiled with its rule; together they are only larger.
-        let globs = globs.build().unwrap_or_else(|_| GlobSet::empty());
+        #[allow(clippy::expect_used, reason = "without them path rules would find nothing")]
+        let globs = globs.build().expect("each glob was compiled with its rule");
         Self { prefilter: Prefilter::new(&keywords), rules, rules_of_keyword, magic_rules, globs, rules_of_glob, hash }
     }
 
@@ -158,7 +161,8 @@ impl RuleSet {
 
 /// The embedded rule files, each with a name for messages.
 pub(crate) fn builtin_files() -> Vec<(String, RuleFile)> {
-    let files: Vec<RuleFile> = serde_json::from_slice(BUILTIN).unwrap_or_default();
+    #[allow(clippy::expect_used, reason = "the build script wrote it with the same types")]
+    let files: Vec<RuleFile> = serde_json::from_slice(BUILTIN).expect("embedded rules");
     files.into_iter().map(|file| (format!("built-in {}", file.provider), file)).collect()
 }
 

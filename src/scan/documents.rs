@@ -14,27 +14,40 @@ pub(super) struct InDocument {
     pub(super) matched_too: Vec<u32>,
 }
 
-/// All candidates of a document, in its order.
-pub(super) fn search(rules: &RuleSet, document: &TextDocument, config: Option<&Config>, layers: usize) -> Vec<InDocument> {
-    let Some(texts) = document::texts(&document.bytes) else {
-        // Not JSON: its bytes are a text like any other.
-        return in_text(rules, &document.bytes, &place_of(document, "", None));
-    };
-    let layer_of_step = layer_of_step(config, layers);
-    let mut found = Vec::new();
-    for text in texts {
-        found.extend(in_text(rules, &text.bytes, &place_of(document, &text.pointer, layer_of_step.as_deref())));
-    }
-    found
+/// What was found in a document, in its order, and what was not looked at.
+#[derive(Default)]
+pub(super) struct Search {
+    pub(super) found: Vec<InDocument>,
+    /// Candidates beyond the bound of one text.
+    pub(super) left_out: usize,
+    /// Whether matching stopped early.
+    pub(super) is_exhausted: bool,
 }
 
-fn in_text(rules: &RuleSet, bytes: &[u8], place: &Place) -> Vec<InDocument> {
-    let mut candidates = detect::candidates(rules, &Chunk::whole(bytes), &Subject::DOCUMENT).candidates;
-    candidates.sort_by_key(|candidate| (candidate.span.start, candidate.span.end, candidate.rule));
-    overlap::resolve(candidates)
-        .into_iter()
-        .map(|(candidate, matched_too)| InDocument { place: place.clone(), candidate, matched_too })
-        .collect()
+/// Matches a document text by text.
+pub(super) fn search(rules: &RuleSet, document: &TextDocument, config: Option<&Config>, layers: usize) -> Search {
+    let mut search = Search::default();
+    let Some(texts) = document::texts(&document.bytes) else {
+        // Not JSON: its bytes are a text like any other.
+        search.text(rules, &document.bytes, &place_of(document, "", None));
+        return search;
+    };
+    let layer_of_step = layer_of_step(config, layers);
+    for text in texts {
+        search.text(rules, &text.bytes, &place_of(document, &text.pointer, layer_of_step.as_deref()));
+    }
+    search
+}
+
+impl Search {
+    fn text(&mut self, rules: &RuleSet, bytes: &[u8], place: &Place) {
+        let mut detected = detect::candidates(rules, &Chunk::whole(bytes), &Subject::DOCUMENT);
+        self.left_out += detected.dropped;
+        self.is_exhausted |= detected.exhausted;
+        detected.candidates.sort_by_key(|candidate| (candidate.span.start, candidate.span.end, candidate.rule));
+        let resolved = overlap::resolve(detected.candidates);
+        self.found.extend(resolved.into_iter().map(|(candidate, matched_too)| InDocument { place: place.clone(), candidate, matched_too }));
+    }
 }
 
 fn place_of(document: &TextDocument, pointer: &str, layer_of_step: Option<&[Option<usize>]>) -> Place {

@@ -285,29 +285,35 @@ impl Assembly<'_> {
     /// Findings of config, history, annotations and attestations; a secret that stands in several of them is one finding.
     fn documents(&self, scan: &mut Scan) {
         let mut found: Vec<(u8, InDocument)> = Vec::new();
+        let mut left_out = 0;
         for document in &self.image.documents {
-            for hit in documents::search(self.crew.rules, document, self.image.config.as_ref(), self.image.layers.len()) {
-                found.push((importance(document.kind, &hit.place), hit));
+            let search = documents::search(self.crew.rules, document, self.image.config.as_ref(), self.image.layers.len());
+            found.extend(search.found.into_iter().map(|hit| (importance(document.kind, &hit.place), hit)));
+            left_out += search.left_out;
+            if search.is_exhausted {
+                let detail = "matching it takes more work than the bound; part of it was not matched against all rules";
+                scan.coverage.skip(Reason::WorkLimit, document.name.clone(), Some(document.bytes.len() as u64), detail);
             }
         }
         found.sort_by_key(|(importance, _)| *importance);
-        let mut known: HashMap<(u32, Vec<u8>), usize> = HashMap::new();
+        let limit = scan.findings.len() + self.crew.options.limits.findings_per_layer;
+        // A build argument is repeated by every step after it, and found by one rule or another.
+        let mut known: HashMap<Vec<u8>, usize> = HashMap::new();
         for (_, hit) in found {
-            let key = (hit.candidate.rule, hit.candidate.secret.expose().to_vec());
-            // A build argument is repeated by every step after it, by one rule or another.
-            let same = known.get(&key).or_else(|| known.iter().find(|((_, secret), _)| *secret == key.1).map(|(_, index)| index)).copied();
-            match same {
-                Some(index) => {
-                    let finding: &mut Finding = &mut scan.findings[index];
-                    if finding.also.len() < MAX_ALSO && finding.place != hit.place {
-                        finding.also.push(hit.place);
-                    }
-                }
-                None => {
-                    known.insert(key, scan.findings.len());
-                    scan.findings.push(self.finding(&hit.candidate, &hit.matched_too, hit.place, Vec::new(), None));
-                }
+            let secret = hit.candidate.secret.expose().to_vec();
+            if let Some(&index) = known.get(&secret) {
+                note(&mut scan.findings[index], hit.place);
+            } else if scan.findings.len() < limit {
+                known.insert(secret, scan.findings.len());
+                scan.findings.push(self.finding(&hit.candidate, &hit.matched_too, hit.place, Vec::new(), None));
+            } else {
+                left_out += 1;
             }
+        }
+        if left_out > 0 {
+            let name = self.image.name.clone().unwrap_or_default();
+            let detail = format!("{left_out} more matches in its documents are not listed; the first ones are");
+            scan.coverage.skip(Reason::FindingsLimit, name, None, detail);
         }
     }
 
@@ -320,6 +326,13 @@ impl Assembly<'_> {
         visibility: Option<Visibility>,
     ) -> Finding {
         finding(self.crew, self.number, candidate, matched_too, place, also, visibility)
+    }
+}
+
+/// Adds a place that says nothing new of a finding's secret.
+fn note(finding: &mut Finding, place: Place) {
+    if finding.also.len() < MAX_ALSO && finding.place != place {
+        finding.also.push(place);
     }
 }
 
@@ -381,6 +394,9 @@ fn fingerprint(rule: &str, secret: &[u8], place: &Place) -> String {
 
 /// Members of an archive that no image refers to.
 fn extras(contents: &Contents, results: &Results, crew: &Crew<'_>, image: usize, scan: &mut Scan) {
+    // What such a member repeats of a config, as the legacy form's JSON does, is one more place of the finding there.
+    let in_documents = scan.findings.iter().enumerate().filter(|(_, finding)| finding.image >= image && finding.visibility.is_none());
+    let mut known: HashMap<Vec<u8>, usize> = in_documents.map(|(index, finding)| (finding.secret.expose().to_vec(), index)).collect();
     for (name, key) in &contents.extras {
         let Some(result) = results.get(key) else { continue };
         for found in &result.found {
@@ -389,12 +405,13 @@ fn extras(contents: &Contents, results: &Results, crew: &Crew<'_>, image: usize,
                 _ => [name.as_bytes(), b"!", &found.entry.path].concat(),
             };
             let place = Place::ArchiveMember { path, position: found.position };
-            let same =
-                |finding: &&mut Finding| finding.image >= image && finding.visibility.is_none() && finding.secret == found.candidate.secret;
-            match scan.findings.iter_mut().find(same) {
-                Some(finding) if finding.also.len() < MAX_ALSO => finding.also.push(place),
-                Some(_) => {}
-                None => scan.findings.push(finding(crew, image, &found.candidate, &found.matched_too, place, Vec::new(), None)),
+            let secret = found.candidate.secret.expose().to_vec();
+            match known.get(&secret) {
+                Some(&index) => note(&mut scan.findings[index], place),
+                None => {
+                    known.insert(secret, scan.findings.len());
+                    scan.findings.push(finding(crew, image, &found.candidate, &found.matched_too, place, Vec::new(), None));
+                }
             }
         }
     }
