@@ -14,11 +14,12 @@ fn main() {
         fs::read_dir("patterns").expect("patterns/ is part of the package").map(|entry| entry.expect("readable").path()).collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
     paths.sort();
-    let files: Vec<syntax::RuleFile> = paths
+    let files: Vec<(String, syntax::RuleFile)> = paths
         .iter()
         .map(|path| {
             let text = fs::read_to_string(path).expect("a rule file is UTF-8 text");
-            toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+            let file = toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            (path.file_name().expect("listed").to_string_lossy().into_owned(), file)
         })
         .collect();
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("rules.json");

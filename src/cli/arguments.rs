@@ -11,6 +11,7 @@ use super::size::Size;
 use crate::finding::{Confidence, Scope, Severity, UnknownLevel};
 use crate::oci::Platform;
 use crate::report::FormatName;
+use crate::rule::{Selection, Selector};
 
 /// Finds secrets in every layer of a container image.
 #[derive(Debug, Parser)]
@@ -122,8 +123,11 @@ pub(super) struct ScanArguments {
     pub(super) platform: Option<Platform>,
 
     /// Add rules from a file or a folder; may be given more than once
-    #[arg(long, value_name = "FILE|DIR", help_heading = "Scan")]
+    #[arg(long, value_name = "FILE|DIR", help_heading = "Rules")]
     pub(super) rules: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) choice: ChoiceArguments,
 
     /// Do not check blobs and layers against their digests
     #[arg(long, help_heading = "Scan")]
@@ -146,6 +150,24 @@ pub(super) struct ScanArguments {
     pub(super) quiet: bool,
 }
 
+/// Which rules take part.
+#[derive(Debug, Args)]
+pub(super) struct ChoiceArguments {
+    /// Use only these rules, separated by commas: by id, tag, provider or severity; globs (`aws-*`) and prefixes (`tag:vcs`) may be used
+    #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = "Rules")]
+    only: Vec<Selector>,
+
+    /// Leave these rules out; as for --only
+    #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = "Rules")]
+    skip: Vec<Selector>,
+}
+
+impl ChoiceArguments {
+    pub(super) fn selection(&self) -> Selection {
+        Selection { only: self.only.clone(), skip: self.skip.clone() }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(super) struct RulesArguments {
     #[command(subcommand)]
@@ -165,6 +187,8 @@ pub(super) enum RulesVerb {
         /// Add rules from a file or a folder; may be given more than once
         #[arg(long, value_name = "FILE|DIR")]
         rules: Vec<PathBuf>,
+        #[command(flatten)]
+        choice: ChoiceArguments,
     },
     /// Show one rule
     Show {
@@ -180,6 +204,37 @@ pub(super) enum RulesVerb {
         #[arg(required = true, value_name = "FILE|DIR")]
         paths: Vec<PathBuf>,
     },
+    /// Try rule files on a text and say what they make of it: exit code 1 if nothing is found
+    Test(TestArguments),
+    /// Write the built-in rules as rule files, one a provider, to be read, changed and used with --rules
+    Export {
+        /// An empty folder, or one to be made
+        folder: PathBuf,
+        #[command(flatten)]
+        choice: ChoiceArguments,
+    },
+}
+
+const TEST_EXAMPLES: &str = "\
+Examples:
+      layersift rules test my-rules.toml --text 'API_KEY=acme_0123456789abcdef'
+      layersift rules test my-rules.toml --input .env --path /srv/app/.env";
+
+#[derive(Debug, Args)]
+#[command(after_help = TEST_EXAMPLES)]
+pub(super) struct TestArguments {
+    /// Rule files, or folders of them; nothing but their rules is tried
+    #[arg(required = true, value_name = "FILE|DIR")]
+    pub(super) paths: Vec<PathBuf>,
+    /// A text; may be given more than once
+    #[arg(long, value_name = "TEXT")]
+    pub(super) text: Vec<String>,
+    /// A file with a text; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    pub(super) input: Option<PathBuf>,
+    /// Where in an image to pretend that the text stands; rules by path need it
+    #[arg(long, value_name = "PATH")]
+    pub(super) path: Option<String>,
 }
 
 /// Least severity that fails, or never.

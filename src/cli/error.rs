@@ -18,6 +18,25 @@ pub(super) enum CliError {
         /// What was asked for.
         id: String,
     },
+    /// `rules test` without a text.
+    #[error("there is no text to try the rules on")]
+    NothingToTest,
+    /// A text that cannot be read.
+    #[error("cannot read {}: {error}", .path.display())]
+    Input {
+        /// Where from.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// A folder to write rules to that is not fit for it.
+    #[error("cannot export to {}: {problem}", .path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        problem: String,
+    },
     /// The report cannot be written.
     #[error("cannot write {}: {error}", .path.display())]
     Output {
@@ -35,9 +54,12 @@ impl CliError {
     /// What to do, where there is something to say.
     pub(super) fn hint(&self) -> Option<&'static str> {
         match self {
+            CliError::Rules(RuleError::SelectsNothing { .. } | RuleError::NoRuleLeft) | CliError::NoSuchRule { .. } => Some(
+                "`layersift rules list` names all rules; a selector is a word or a glob, or id:, tag:, provider: or severity: and a word",
+            ),
             CliError::Rules(_) => Some("`layersift rules check FILE` names everything that is wrong with a rule file"),
-            CliError::NoSuchRule { .. } => Some("`layersift rules list` names all rules"),
-            CliError::Output { .. } | CliError::Stdout(_) => None,
+            CliError::NothingToTest => Some("say it with --text, or name a file with --input (`-` is standard input)"),
+            CliError::Input { .. } | CliError::Output { .. } | CliError::Folder { .. } | CliError::Stdout(_) => None,
         }
     }
 }

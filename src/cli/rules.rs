@@ -1,4 +1,7 @@
-//! `layersift rules`: list, show and check rules.
+//! `layersift rules`: list, show, check, test and export rules.
+
+mod export;
+mod trial;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -9,22 +12,25 @@ use super::arguments::{RulesArguments, RulesVerb};
 use super::error::CliError;
 use super::output::Output;
 use crate::report::FormatName;
-use crate::rule::{Rule, RuleSet, check};
+use crate::rule::{Rule, RuleSet, Selection, check};
 
 /// Exit code of a check that found something.
 const WRONG: u8 = 1;
 
 pub(super) fn run(arguments: RulesArguments) -> Result<u8, CliError> {
     match arguments.verb {
-        RulesVerb::List { format, rules } => list(&load(&rules)?, format),
-        RulesVerb::Show { id, rules } => show(&load(&rules)?, &id),
+        RulesVerb::List { format, rules, choice } => list(&load(&rules, &choice.selection())?, format),
+        RulesVerb::Show { id, rules } => show(&load(&rules, &Selection::default())?, &id),
         RulesVerb::Check { paths } => check(&paths),
+        RulesVerb::Test(arguments) => trial::run(&arguments),
+        RulesVerb::Export { folder, choice } => export::run(&folder, &choice.selection()),
     }
 }
 
-/// The built-in rules, and those of `paths`.
-pub(super) fn load(paths: &[PathBuf]) -> Result<RuleSet, CliError> {
-    if paths.is_empty() { Ok(RuleSet::builtin()) } else { Ok(RuleSet::with_files(paths)?) }
+/// The built-in rules and those of `paths`, as far as they are chosen.
+pub(super) fn load(paths: &[PathBuf], selection: &Selection) -> Result<RuleSet, CliError> {
+    let rules = if paths.is_empty() { RuleSet::builtin() } else { RuleSet::with_files(paths)? };
+    Ok(selection.apply(rules)?)
 }
 
 fn list(rules: &RuleSet, format: FormatName) -> Result<u8, CliError> {

@@ -24,7 +24,7 @@ struct Plan {
 
 pub(super) fn run(arguments: ScanArguments) -> Result<u8, CliError> {
     let plan = Plan::new(&arguments);
-    let rules = rules::load(&arguments.rules)?;
+    let rules = rules::load(&arguments.rules, &arguments.choice.selection())?;
     let output = Output::open(arguments.output.as_deref(), plan.exposure)?;
     if plan.exposure == Exposure::Shown && !arguments.quiet && io::stderr().is_terminal() {
         note("note", "secrets will be shown in clear");

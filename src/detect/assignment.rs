@@ -193,7 +193,10 @@ fn bare(text: &[u8], start: usize, limit: usize) -> Option<(Range<usize>, Quotin
         !(0x21..0x7f).contains(&b)
             || matches!(b, b'"' | b'\'' | b'`' | b'<' | b'>' | b'(' | b')' | b'{' | b'}' | b'[' | b']' | b'|' | b';' | b',' | b'\\')
     };
-    let mut length = text[start..limit].iter().take_while(|&&b| !stops(b)).count();
+    // Some tokens are a number, a bar and the rest; any other bar is a shell's.
+    let digits = text[start..limit].iter().take_while(|b| b.is_ascii_digit()).count();
+    let head = if digits > 0 && text.get(start + digits) == Some(&b'|') { digits + 1 } else { 0 };
+    let mut length = head + text[(start + head).min(limit)..limit].iter().take_while(|&&b| !stops(b)).count();
     let next = text.get(start + length).copied();
     // A call, an index, a template or an expansion is not a literal; neither is a value longer than we look.
     if matches!(next, Some(b'(' | b'[' | b'{')) || length == 0 || start + length == limit && limit < text.len() {
@@ -237,6 +240,8 @@ mod tests {
             ("/?password=x1&user=y", "password", "x1"),
             (r#"password = "a\"b""#, "password", r#"a\"b"#),
             ("password = r\"x1\"", "password", "x1"),
+            ("password=12|x1", "password", "12|x1"),
+            ("password=x1|sort", "password", "x1"),
         ] {
             assert_eq!(read(text), Some((name.to_owned(), value.to_owned())), "{text}");
         }

@@ -33,4 +33,13 @@ pub enum RuleError {
         /// What is wrong and what to do.
         problem: String,
     },
+    /// A selector that no rule answers to.
+    #[error("no rule has the id, tag, provider or severity `{selector}`")]
+    SelectsNothing {
+        /// The selector as written.
+        selector: String,
+    },
+    /// Every rule was left out.
+    #[error("--only and --skip together leave no rule")]
+    NoRuleLeft,
 }

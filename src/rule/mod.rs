@@ -5,10 +5,13 @@ mod compile;
 mod error;
 pub mod generate;
 mod hir;
+mod select;
 mod set;
 pub mod syntax;
 
 pub use compile::{Assignment, Block, ChecksumCheck, Decode, EntropyCheck, FileRule, Marker, Matcher, Mismatch, Rule, Scorer};
 pub use error::RuleError;
 pub use hir::{MAX_MATCH, Shape};
+pub use select::{Selection, Selector};
 pub use set::RuleSet;
+pub(crate) use set::builtin_files;

@@ -41,8 +41,16 @@ impl RuleSet {
 
     /// The built-in rules and those of the user's files and folders; a rule of the same id replaces the built-in one.
     pub fn with_files(paths: &[PathBuf]) -> Result<Self, RuleError> {
-        let mut rules = Self::builtin().rules;
-        let mut texts = vec![BUILTIN.to_vec()];
+        Self::extended(Self::builtin().rules, vec![BUILTIN.to_vec()], paths)
+    }
+
+    /// Nothing but the rules of these files and folders.
+    pub fn of_files(paths: &[PathBuf]) -> Result<Self, RuleError> {
+        Self::extended(Vec::new(), Vec::new(), paths)
+    }
+
+    /// `rules`, made of `texts`, with those of `paths` added.
+    fn extended(mut rules: Vec<Rule>, mut texts: Vec<Vec<u8>>, paths: &[PathBuf]) -> Result<Self, RuleError> {
         for path in paths {
             for (path, text) in read_rule_files(path)? {
                 let file = parse_rule_file(&path, &text)?;
@@ -99,6 +107,13 @@ impl RuleSet {
         #[allow(clippy::expect_used, reason = "without them path rules would find nothing")]
         let globs = globs.build().expect("each glob was compiled with its rule");
         Self { prefilter: Prefilter::new(&keywords), rules, rules_of_keyword, magic_rules, globs, rules_of_glob, hash }
+    }
+
+    /// The rules that `keep` wants; `choice` says in words which these are, for the hash.
+    #[must_use]
+    pub fn retain(self, keep: impl Fn(&Rule) -> bool, choice: &str) -> Self {
+        let hash = hash_of(&[self.hash.as_bytes(), choice.as_bytes()]);
+        Self::new(self.rules.into_iter().filter(keep).collect(), hash)
     }
 
     /// All rules.
@@ -159,11 +174,10 @@ impl RuleSet {
     }
 }
 
-/// The embedded rule files, each with a name for messages.
+/// The embedded rule files, each with its name.
 pub(crate) fn builtin_files() -> Vec<(String, RuleFile)> {
     #[allow(clippy::expect_used, reason = "the build script wrote it with the same types")]
-    let files: Vec<RuleFile> = serde_json::from_slice(BUILTIN).expect("embedded rules");
-    files.into_iter().map(|file| (format!("built-in {}", file.provider), file)).collect()
+    serde_json::from_slice(BUILTIN).expect("embedded rules")
 }
 
 /// Parses one rule file.

@@ -10,5 +10,7 @@ mod forms;
 mod invariants;
 mod life;
 mod real_tools;
+mod rules;
+mod shapes;
 mod support;
 mod tar;

@@ -1,0 +1,42 @@
+//! `layersift rules export`: the built-in rules as files to start one's own from.
+
+use std::fs;
+use std::path::Path;
+
+use super::super::error::CliError;
+use super::super::output::Output;
+use crate::report::Exposure;
+use crate::rule::syntax::RuleFile;
+use crate::rule::{RuleSet, Selection, builtin_files};
+
+pub(super) fn run(folder: &Path, selection: &Selection) -> Result<u8, CliError> {
+    let chosen = selection.apply(RuleSet::builtin())?;
+    let ids: std::collections::HashSet<&str> = chosen.rules().map(|rule| rule.facts.id.as_str()).collect();
+    make_empty(folder)?;
+    let mut files = 0;
+    for (name, mut file) in builtin_files() {
+        file.rules.retain(|rule| ids.contains(rule.id.as_str()));
+        if !file.rules.is_empty() {
+            write(&folder.join(name), &file)?;
+            files += 1;
+        }
+    }
+    Output::Stdout.write(|out| writeln!(out, "{} rules in {files} files", ids.len()))?;
+    Ok(0)
+}
+
+/// Files that are there already might be somebody's work.
+fn make_empty(folder: &Path) -> Result<(), CliError> {
+    let fail = |problem: String| CliError::Folder { path: folder.to_owned(), problem };
+    fs::create_dir_all(folder).map_err(|error| fail(error.to_string()))?;
+    match fs::read_dir(folder).map_err(|error| fail(error.to_string()))?.next() {
+        None => Ok(()),
+        Some(_) => Err(fail("the folder is not empty".to_owned())),
+    }
+}
+
+fn write(path: &Path, file: &RuleFile) -> Result<(), CliError> {
+    let text = toml::to_string(file)
+        .map_err(|error| CliError::Folder { path: path.to_owned(), problem: format!("a rule cannot be written as TOML: {error}") })?;
+    Output::open(Some(path), Exposure::Redacted)?.write(|out| out.write_all(text.as_bytes()))
+}
