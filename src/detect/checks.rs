@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use super::checksum::{self, Verdict};
+use super::documentation::is_shown_url;
 use super::matching::Score;
 use super::placeholder::{Placeholder, is_wordlike, placeholder, randomness};
 use super::structure::{self, Facts, Parsed, StructureKind};
@@ -142,7 +143,7 @@ impl Verdicts {
             return;
         }
         let is_broad = matched.rule.is_broad();
-        if is_broad && matched.kind == Kind::Sample {
+        if is_broad && (matched.kind == Kind::Sample || is_shown_url(matched.text, &matched.span)) {
             self.confidence = Confidence::Possible;
         }
         let body = body(matched, secret, groups);

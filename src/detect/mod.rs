@@ -7,6 +7,7 @@
 pub mod assignment;
 mod checks;
 pub mod checksum;
+mod documentation;
 pub mod entropy;
 mod generic;
 mod matching;
