@@ -71,6 +71,28 @@ fn detection(c: &mut Criterion) {
     }
 }
 
+/// What a rule costs that finds nothing: the time may hardly grow from a hundred rules to all.
+fn rule_count(c: &mut Criterion) {
+    let bytes = text(SIZE);
+    let mut group = c.benchmark_group("rules");
+    group.throughput(Throughput::Bytes(SIZE as u64)).sample_size(20);
+    let all = RuleSet::builtin().len();
+    for count in [100, 300, all] {
+        // Spread over the providers, so that a part is a fair sample of the whole.
+        let number = std::cell::Cell::new(0);
+        let is_chosen = |_: &_| {
+            let index = number.replace(number.get() + 1);
+            index * count / all != (index + 1) * count / all
+        };
+        let rules = RuleSet::builtin().retain(is_chosen, "sample");
+        assert_eq!(rules.len(), count);
+        group.bench_function(count.to_string(), |b| {
+            b.iter(|| candidates(&rules, &Chunk::whole(black_box(&bytes)), &Subject::DOCUMENT).candidates.len())
+        });
+    }
+    group.finish();
+}
+
 struct Discard(Vec<u8>);
 
 impl<'a> Sink<'a> for Discard {
@@ -134,5 +156,5 @@ fn whole(c: &mut Criterion) {
     c.bench_function("rules, built-in set", |b| b.iter(|| RuleSet::builtin().len()));
 }
 
-criterion_group!(benches, detection, layers, whole);
+criterion_group!(benches, detection, rule_count, layers, whole);
 criterion_main!(benches);
