@@ -39,7 +39,9 @@ mod tests {
 
     #[test]
     fn a_comment_with_a_reserved_host_explains() {
-        for text in ["\n  # get(\"http://sam:S3cr3t@my.example.com\")", "\n// x://a:S3cr3t@db.example:1/", "x\n * ftp://a:S3cr3t@host.test."] {
+        for text in
+            ["\n  # get(\"http://sam:S3cr3t@my.example.com\")", "\n// x://a:S3cr3t@db.example:1/", "x\n * ftp://a:S3cr3t@host.test."]
+        {
             assert!(shown(text), "{text}");
         }
     }

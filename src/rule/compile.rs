@@ -236,7 +236,7 @@ impl Rule {
         let facts = RuleFacts {
             id: rule.id.clone(),
             description: rule.description.clone(),
-            provider: file.provider.clone(),
+            provider: rule.provider.as_ref().unwrap_or(&file.provider).clone(),
             docs: file.docs.clone(),
             severity,
             remediation: remediation

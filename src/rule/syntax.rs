@@ -26,6 +26,9 @@ pub struct RuleFile {
 pub struct RuleSyntax {
     /// Unique for ever, kebab-case.
     pub id: String,
+    /// Who issues these credentials, where it is not the file's provider.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
     /// One line for people.
     pub description: String,
     /// `low`, `medium`, `high` or `critical`.
