@@ -42,8 +42,8 @@ impl Kind {
             | "hs" | "ml" | "clj" | "groovy" | "vue" | "svelte" | "dart" | "vb" | "ps1" | "psm1" | "t" | "tcl" | "el" | "map" | "erb"
             | "ejs" | "jsp" | "asp" | "aspx" | "coffee" | "gradle" | "sql" | "pyx" | "pxd" | "s" | "asm" | "f90" | "f" | "d" | "zig"
             | "nim" | "cljs" | "gypi" | "ipynb" => Kind::Code,
-            "md" | "rst" | "html" | "htm" | "xhtml" | "adoc" | "tex" | "pod" | "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8"
-            | "info" | "texi" | "changes" | "news" | "authors" | "pdf" | "css" | "scss" | "less" | "svg" => Kind::Prose,
+            "md" | "rst" | "html" | "htm" | "xhtml" | "adoc" | "tex" | "pod" | "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "info"
+            | "texi" | "changes" | "news" | "authors" | "pdf" | "css" | "scss" | "less" | "svg" => Kind::Prose,
             "env" | "ini" | "cfg" | "conf" | "config" | "cnf" | "properties" | "yaml" | "yml" | "json" | "json5" | "toml" | "xml"
             | "tf" | "tfvars" | "tfstate" | "hcl" | "plist" | "rc" | "netrc" | "npmrc" | "pypirc" | "pgpass" | "credentials" | "auth"
             | "list" | "sources" | "sh" | "bash" | "zsh" | "bat" | "cmd" | "service" | "envrc" | "bash_history" | "zsh_history"

@@ -2,6 +2,7 @@
 
 use super::assignment::{Found, Operator, Quoting};
 use super::placeholder;
+use super::weak::is_weak_password;
 use crate::content::kind::Kind;
 use crate::finding::Confidence;
 
@@ -19,10 +20,12 @@ pub(super) fn score(text: &[u8], found: &Found, kind: Kind, is_decoded: bool) ->
     }
     if matches!(kind, Kind::Locale | Kind::Checksums)
         || is_reference(value)
-        || is_self_naming(name, value)
-        || placeholder::is_wordlike(value)
+        || is_self_naming(name, value) && !placeholder::is_by_policy(value)
     {
         return None;
+    }
+    if placeholder::is_wordlike(value) {
+        return is_weak_password(text, found, kind).then_some(Confidence::Possible);
     }
     let randomness = placeholder::randomness(value);
     let strong = is_strong_name(name);
@@ -218,7 +221,7 @@ fn is_strong_name(name: &[u8]) -> bool {
 }
 
 /// Splits `dbPassword`, `DB_PASSWORD` and `db.password` into words.
-fn words(name: &[u8]) -> Vec<String> {
+pub(super) fn words(name: &[u8]) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut last_lower = false;
     for &byte in name {

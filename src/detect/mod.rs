@@ -15,6 +15,7 @@ pub mod overlap;
 pub mod placeholder;
 pub mod prefilter;
 pub mod structure;
+mod weak;
 
 use std::ops::Range;
 

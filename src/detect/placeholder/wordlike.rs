@@ -35,7 +35,7 @@ pub fn is_wordlike(value: &[u8]) -> bool {
 }
 
 /// Words made into a password as sign-up forms demand it: upper and lower case, a digit, a special character.
-fn is_by_policy(value: &[u8]) -> bool {
+pub fn is_by_policy(value: &[u8]) -> bool {
     let special = |byte: &u8| b"!@#$%^&*?~+=".contains(byte);
     let classes = [u8::is_ascii_lowercase, u8::is_ascii_uppercase, u8::is_ascii_digit];
     (8..=40).contains(&value.len())
