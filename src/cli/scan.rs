@@ -1,6 +1,7 @@
 //! `layersift scan`: from flags to a scan, from the scan to a report and an exit code.
 
 use std::io::{self, IsTerminal as _};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::arguments::ScanArguments;
 use super::error::{CliError, source_hint};
@@ -45,6 +46,7 @@ fn options(arguments: &ScanArguments) -> Options {
         max_memory: arguments.max_memory.map(|size| size.0),
         verify: if arguments.no_verify { Verify::Nothing } else { Verify::Digests },
         platform: arguments.platform.clone(),
+        now: SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|since| i64::try_from(since.as_secs()).ok()),
         ..usual
     }
 }
@@ -130,6 +132,7 @@ mod tests {
             docs: None,
             severity,
             remediation: String::new(),
+            pairs: Vec::new(),
         };
         Finding {
             id: String::new(),
@@ -144,6 +147,9 @@ mod tests {
             decoding: Vec::new(),
             visibility: None,
             key: None,
+            note: None,
+            host: None,
+            pair: Vec::new(),
             matched_too: Vec::new(),
         }
     }

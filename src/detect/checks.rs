@@ -76,7 +76,7 @@ pub(super) fn judge(matched: &Match<'_>, groups: &Groups<'_>) -> Option<Candidat
             Some(Suppression { reason: "well-known", detail: "a value that the provider's documentation or tools publish".to_owned() });
     }
     let secret = Secret::new(without_marks(rule, secret), matched.marker);
-    Some(verdict.candidate(matched.number, rule, matched.span.clone(), secret, decoding))
+    Some(verdict.candidate(matched.number, rule, matched.span.clone(), secret, decoding, host_after(matched.text, matched.span.end)))
 }
 
 /// A block's text without its opening and closing marks, which say what it is and are no secret.
@@ -94,7 +94,7 @@ pub(super) fn whole_file(number: u32, rule: &Rule, proof: Option<StructureKind>,
         verdict.structure(structure::parse(kind, bytes))?;
     }
     let digest = Digest::sha256(bytes).to_string();
-    Some(verdict.candidate(number, rule, 0..head.len().min(16), Secret::new(digest.into_bytes(), 0), Vec::new()))
+    Some(verdict.candidate(number, rule, 0..head.len().min(16), Secret::new(digest.into_bytes(), 0), Vec::new(), None))
 }
 
 /// What the checks said so far.
@@ -131,7 +131,10 @@ impl Verdicts {
                 let detail = format!("the {} in it is wrong: not a token that was ever issued", check.kind.name());
                 self.suppressed = Some(Suppression { reason: "checksum-mismatch", detail });
             }
-            (Verdict::Mismatch, Mismatch::Demote) => self.confidence = Confidence::Possible,
+            (Verdict::Mismatch, Mismatch::Demote) => {
+                self.confidence = Confidence::Possible;
+                self.facts.note = Some(format!("the {} in it is wrong", check.kind.name()));
+            }
             (Verdict::Mismatch, Mismatch::Ignore) | (Verdict::NotApplicable, _) => {}
         }
     }
@@ -153,7 +156,15 @@ impl Verdicts {
         }
     }
 
-    fn candidate(self, rule_number: u32, rule: &Rule, span: Range<usize>, secret: Secret, decoding: Vec<&'static str>) -> Candidate {
+    fn candidate(
+        self,
+        rule_number: u32,
+        rule: &Rule,
+        span: Range<usize>,
+        secret: Secret,
+        decoding: Vec<&'static str>,
+        host: Option<String>,
+    ) -> Candidate {
         Candidate {
             rule: rule_number,
             span,
@@ -163,6 +174,9 @@ impl Verdicts {
             confidence: self.confidence,
             suppressed: self.suppressed,
             key: self.facts.key,
+            note: self.facts.note,
+            expires: self.facts.expires,
+            host,
             rank: rule.rank(),
         }
     }
@@ -174,6 +188,16 @@ fn body<'m>(matched: &Match<'m>, secret: &'m [u8], groups: &Groups<'_>) -> &'m [
         Some(range) if matched.rule.decode.is_none() => &matched.text[range],
         _ => secret.get(matched.marker..).unwrap_or(secret),
     }
+}
+
+/// The host of a URL whose user information ends at `at`: `db.internal:5432` of `://robot:secret@db.internal:5432/shop`.
+fn host_after(text: &[u8], at: usize) -> Option<String> {
+    const MAX_HOST: usize = 260;
+    let rest = text.get(at..)?.strip_prefix(b"@")?;
+    let is_host = |byte: &&u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(*byte);
+    let length = rest.iter().take(MAX_HOST).take_while(is_host).count();
+    let host = std::str::from_utf8(&rest[..length]).ok()?.trim_end_matches([':', '.']);
+    (!host.is_empty()).then(|| host.to_owned())
 }
 
 /// Whether the secret stands for one. `None`: it names where the secret is, so there is none here; `Some(None)`: it is no placeholder.

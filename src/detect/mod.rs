@@ -90,6 +90,12 @@ pub struct Candidate {
     pub suppressed: Option<Suppression>,
     /// Public facts of a key.
     pub key: Option<KeyFacts>,
+    /// What the secret says of itself, for people.
+    pub note: Option<String>,
+    /// When it ceases to work, in seconds since 1970, where it says so itself.
+    pub expires: Option<i64>,
+    /// The host that follows a URL's password.
+    pub host: Option<String>,
     /// Precedence among rules that matched the same text.
     pub rank: u8,
 }

@@ -143,6 +143,7 @@ mod tests {
             docs: None,
             severity,
             remediation: String::new(),
+            pairs: Vec::new(),
         };
         Finding {
             id: String::new(),
@@ -157,6 +158,9 @@ mod tests {
             decoding: Vec::new(),
             visibility: None,
             key: None,
+            note: None,
+            host: None,
+            pair: Vec::new(),
             matched_too: Vec::new(),
         }
     }

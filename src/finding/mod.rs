@@ -5,6 +5,7 @@
 mod coverage;
 mod gate;
 mod level;
+mod pair;
 mod place;
 mod secret;
 
@@ -13,6 +14,7 @@ use std::sync::Arc;
 pub use coverage::{Coverage, MAX_SKIPPED, Reason, Skipped};
 pub use gate::{Filter, Gate, Outcome, Scope};
 pub use level::{Confidence, Severity, UnknownLevel};
+pub use pair::pair;
 pub use place::{Part, Place, Position};
 pub use secret::Secret;
 
@@ -33,6 +35,8 @@ pub struct RuleFacts {
     pub severity: Severity,
     /// What to do about it.
     pub remediation: String,
+    /// Ids of the rules that find the other half, for secrets that open something only together with it.
+    pub pairs: Vec<String>,
 }
 
 /// Whether the final filesystem still has the bytes; anyone who pulls the image can read them in any case.
@@ -101,6 +105,12 @@ pub struct Finding {
     pub visibility: Option<Visibility>,
     /// Public facts, for private keys.
     pub key: Option<KeyFacts>,
+    /// What the secret says of itself, or why it is doubted: when it expires, who issued it, that its checksum is wrong. For people.
+    pub note: Option<String>,
+    /// The host that the secret is for, where its URL says so.
+    pub host: Option<String>,
+    /// Ids of the findings beside it that hold the other half: an access key's id, an account's number; at most [`MAX_ALSO`].
+    pub pair: Vec<String>,
     /// Ids of less specific rules that matched the same text.
     pub matched_too: Vec<String>,
 }

@@ -44,6 +44,8 @@ struct Page<'a> {
     groups: Vec<Group<'a>>,
     /// The numbers of the findings of each secret.
     numbers: HashMap<&'a [u8], Vec<usize>>,
+    /// The number of each finding, by its image and id.
+    by_id: HashMap<(usize, &'a str), usize>,
 }
 
 impl<'a> Page<'a> {
@@ -53,7 +55,12 @@ impl<'a> Page<'a> {
         for (number, finding) in groups.iter().flat_map(Group::numbered) {
             numbers.entry(finding.secret.expose()).or_default().push(number);
         }
-        Self { scan, context, ink: Ink(context.colour), groups, numbers }
+        let by_id = groups
+            .iter()
+            .flat_map(|group| group.numbered())
+            .map(|(number, finding)| ((finding.image, finding.id.as_str()), number))
+            .collect();
+        Self { scan, context, ink: Ink(context.colour), groups, numbers, by_id }
     }
 
     /// Findings that are not suppressed, in the order in which they are listed.

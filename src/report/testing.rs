@@ -37,6 +37,7 @@ fn rule(id: &str, severity: Severity) -> Arc<RuleFacts> {
         docs: (id == "example-token").then(|| "https://example.com/tokens".to_owned()),
         severity,
         remediation: format!("Revoke what {id} found, then rebuild the image without it, from the layer that brought it on."),
+        pairs: Vec::new(),
     })
 }
 
@@ -54,6 +55,9 @@ fn finding(rule: &Arc<RuleFacts>, secret: &[u8], place: Place) -> Finding {
         decoding: Vec::new(),
         visibility: None,
         key: None,
+        note: None,
+        host: None,
+        pair: Vec::new(),
         matched_too: Vec::new(),
     }
 }
@@ -108,6 +112,9 @@ pub(super) fn rich() -> Scan {
         Finding {
             visibility: Some(Visibility::InFinalImage),
             decoding: vec!["base64"],
+            note: None,
+            host: None,
+            pair: Vec::new(),
             matched_too: vec!["generic-secret".to_owned()],
             ..finding(&token, TOKEN, file(1, b"/app/tok_0123456789abcdefghij/\xff.jar", &[b"a.zip", b"b\xfe.yml"], 12))
         },

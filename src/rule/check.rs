@@ -86,6 +86,14 @@ fn check(files: Vec<(String, RuleFile)>) -> Vec<Problem> {
             }
         }
     }
+    let builtin = super::builtin_files();
+    let is_known = |id: &String| ids.contains(id) || builtin.iter().any(|(_, file)| file.rules.iter().any(|rule| rule.id == *id));
+    for (rule, name) in rules.iter().zip(&names) {
+        for unknown in rule.facts.pairs.iter().filter(|id| !is_known(id)) {
+            let text = format!("pairs: there is no rule `{unknown}`");
+            problems.push(Problem { file: name.clone(), rule: Some(rule.facts.id.clone()), text });
+        }
+    }
     let set = RuleSet::new(rules, String::new());
     for (number, name) in names.iter().enumerate() {
         let rule = set.rule(number as u32);

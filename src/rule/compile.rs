@@ -241,6 +241,7 @@ impl Rule {
             severity,
             remediation: remediation
                 .unwrap_or_else(|| "Revoke it where it was issued, then rebuild the image without the layer that holds it.".to_owned()),
+            pairs: rule.pairs.clone(),
         };
         Ok(Self {
             facts: Arc::new(facts),

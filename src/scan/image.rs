@@ -10,7 +10,9 @@ use super::crew::Crew;
 use super::documents::{self, InDocument};
 use super::gather::Found;
 use crate::detect::Candidate;
-use crate::finding::{Coverage, Finding, ImageFacts, LayerFacts, MAX_ALSO, Part, Place, Position, Reason, RuleFacts, Scan, Visibility};
+use crate::finding::{
+    Coverage, Finding, ImageFacts, LayerFacts, MAX_ALSO, Part, Place, Position, Reason, RuleFacts, Scan, Severity, Visibility, pair,
+};
 use crate::layer::index::Fate;
 use crate::layer::{Entry, EntryKind};
 use crate::oci::{Digest, MediaType};
@@ -27,7 +29,9 @@ pub(super) fn assemble(target: &Reference, contents: Contents, results: Results,
     for image in &contents.images {
         let number = scan.images.len();
         scan.images.push(facts(&source, image));
+        let before = scan.findings.len();
         Assembly { image, number, results: &results, crew }.run(scan);
+        pair(&mut scan.findings[before..]);
         for (index, layer) in image.layers.iter().enumerate() {
             if let Some(key) = &layer.blob {
                 owners.entry(key).or_insert_with(|| label(&source, image, index, layer));
@@ -357,9 +361,10 @@ fn finding(
     visibility: Option<Visibility>,
 ) -> Finding {
     let rule: Arc<RuleFacts> = Arc::clone(&crew.rules.rule(candidate.rule).facts);
+    let is_expired = candidate.expires.zip(crew.options.now).is_some_and(|(expires, now)| expires < now);
     Finding {
         id: fingerprint(&rule.id, candidate.secret.expose(), &place),
-        severity: candidate.severity,
+        severity: if is_expired { Severity::Low } else { candidate.severity },
         confidence: candidate.confidence,
         secret: candidate.secret.clone(),
         suppressed: candidate.suppressed.clone(),
@@ -369,6 +374,9 @@ fn finding(
         decoding: candidate.decoding.clone(),
         visibility,
         key: candidate.key.clone(),
+        note: candidate.note.clone(),
+        host: candidate.host.clone(),
+        pair: Vec::new(),
         matched_too: matched_too.iter().map(|&rule| crew.rules.rule(rule).facts.id.clone()).collect(),
         rule,
     }

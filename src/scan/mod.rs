@@ -57,6 +57,8 @@ pub struct Options {
     pub verify: Verify,
     /// Scan only images for this platform.
     pub platform: Option<Platform>,
+    /// The time, in seconds since 1970, before which what expired opens nothing; none to take nothing for expired.
+    pub now: Option<i64>,
     /// Bounds.
     pub limits: Limits,
 }
@@ -64,7 +66,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         let jobs = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { jobs, max_memory: None, verify: Verify::Digests, platform: None, limits: Limits::default() }
+        Self { jobs, max_memory: None, verify: Verify::Digests, platform: None, now: None, limits: Limits::default() }
     }
 }
 

@@ -9,6 +9,7 @@ mod example;
 mod forms;
 mod invariants;
 mod life;
+mod pairs;
 mod real_tools;
 mod rules;
 mod shapes;

@@ -23,7 +23,7 @@ pub(super) fn parse(token: &[u8]) -> Parsed {
                 return Parsed::Dummy { reason: "well-known", detail: detail.into() };
             }
             let (severity, note) = (severity(&claims), note(&claims));
-            let facts = Facts { severity, key: None, note };
+            let facts = Facts { severity, key: None, note, expires: expiry(&claims) };
             if fits(algorithm, signature) { Parsed::Proved(facts) } else { Parsed::Plausible(facts) }
         }
         [_, _, _, text, _] if header.contains_key("enc") && !text.is_empty() => Parsed::Plausible(Facts::note("encrypted token")),
@@ -66,6 +66,14 @@ fn is_kubernetes(claims: &Map<String, Value>) -> bool {
     starts("iss", "kubernetes/serviceaccount") || starts("sub", "system:serviceaccount:")
 }
 
+/// When the token ceases to work, in seconds since 1970.
+fn expiry(claims: &Map<String, Value>) -> Option<i64> {
+    claims.get("exp").and_then(|exp| exp.as_i64().or_else(|| exp.as_f64().map(|exp| exp as i64)))
+}
+
+/// Longest claim that is told.
+const MAX_CLAIM: usize = 120;
+
 /// Whose it is, where that is plain, and until when.
 fn note(claims: &Map<String, Value>) -> Option<String> {
     let text = |name: &str| claims.get(name).and_then(Value::as_str).unwrap_or_default();
@@ -75,12 +83,18 @@ fn note(claims: &Map<String, Value>) -> Option<String> {
         _ if is_kubernetes(claims) => Some("Kubernetes service account"),
         _ => None,
     };
-    let expiry = claims.get("exp").and_then(|exp| exp.as_i64().or_else(|| exp.as_f64().map(|exp| exp as i64)));
-    let until = match expiry {
+    let until = match expiry(claims) {
         Some(seconds) => timestamp(seconds).map(|when| format!("expires {when}")),
         None => Some("does not expire".to_owned()),
     };
-    let parts: Vec<String> = whose.map(str::to_owned).into_iter().chain(until).collect();
+    // Who issued it and for whom: claims that anyone who holds the token reads.
+    let claim = |name: &str, says: &str| {
+        let value = text(name);
+        let is_short = (1..=MAX_CLAIM).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_graphic());
+        (whose.is_none() && is_short).then(|| format!("{says} {value}"))
+    };
+    let parts: Vec<String> =
+        whose.map(str::to_owned).into_iter().chain(claim("iss", "issued by")).chain(claim("sub", "for")).chain(until).collect();
     (!parts.is_empty()).then(|| parts.join("; "))
 }
 

@@ -57,6 +57,8 @@ pub struct Facts {
     pub key: Option<KeyFacts>,
     /// For people; never a part of the secret.
     pub note: Option<String>,
+    /// When it ceases to work, in seconds since 1970, where it says so itself.
+    pub expires: Option<i64>,
 }
 
 /// What a text is, to a parser.

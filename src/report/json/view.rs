@@ -100,6 +100,9 @@ pub(super) struct FindingView<'a> {
     decoding: &'a [&'static str],
     visibility: Option<VisibilityView<'a>>,
     key: Option<KeyView>,
+    note: Option<String>,
+    host: Option<String>,
+    pair: &'a [String],
     matched_too: &'a [String],
     remediation: &'a str,
 }
@@ -127,6 +130,9 @@ impl<'a> FindingView<'a> {
             decoding: &finding.decoding,
             visibility: finding.visibility.map(|visibility| VisibilityView::new(visibility, layers)),
             key: finding.key.as_ref().map(|key| KeyView::new(key, redactor)),
+            note: finding.note.as_deref().map(|note| redactor.text(note).into_owned()),
+            host: finding.host.as_deref().map(|host| redactor.text(host).into_owned()),
+            pair: &finding.pair,
             matched_too: &finding.matched_too,
             remediation: &rule.remediation,
         }

@@ -138,6 +138,15 @@ impl<'a> Page<'a> {
         if let Some(key) = finding.key.as_ref().map(|key| place::key(redactor, key)).filter(|key| !key.is_empty()) {
             say(format!("key: {key}"));
         }
+        if let Some(note) = &finding.note {
+            say(place::clean(redactor, note));
+        }
+        if let Some(host) = &finding.host {
+            say(format!("for {}", place::clean(redactor, host)));
+        }
+        if let Some(pair) = self.pair(finding) {
+            say(pair);
+        }
         if let Place::History { layer: Some(layer), .. } = &finding.place {
             say(format!("the instruction of {}", place::layer(redactor, image, *layer, room * 2 / 3)));
         }
@@ -165,6 +174,13 @@ impl<'a> Page<'a> {
         let number = format!("#{number}");
         let gap = " ".repeat(4_usize.saturating_sub(number.width()));
         format!("    {number}{gap}{severity}  {:<9}  {}  {secret}", finding.confidence, finding.rule.id)
+    }
+
+    /// Names the findings that hold the other half.
+    fn pair(&self, finding: &Finding) -> Option<String> {
+        let named = finding.pair.iter().filter_map(|id| self.by_id.get(&(finding.image, id.as_str()))).map(|number| format!("#{number}"));
+        let named = named.collect::<Vec<_>>().join(", ");
+        (!named.is_empty()).then(|| format!("belongs with {named}"))
     }
 
     /// Names the findings of the same secret.
