@@ -70,6 +70,9 @@ pub(super) fn judge(matched: &Match<'_>, groups: &Groups<'_>) -> Option<Candidat
         verdict.structure(structure::parse(kind, &secret))?;
     }
     verdict.checksum(matched, raw, groups);
+    if let Some(account) = groups("account") {
+        verdict.facts.note = Some(format!("for {}", String::from_utf8_lossy(&matched.text[account])));
+    }
     verdict.doubt(matched, &secret, groups);
     if rule.allow.iter().any(|allow| allow.get().is_some_and(|allow| allow.is_match(&secret))) {
         verdict.suppressed =
@@ -81,9 +84,23 @@ pub(super) fn judge(matched: &Match<'_>, groups: &Groups<'_>) -> Option<Candidat
 
 /// A block's text without its opening and closing marks, which say what it is and are no secret.
 fn without_marks(rule: &Rule, secret: Vec<u8>) -> Vec<u8> {
-    let Matcher::Block(block) = &rule.matcher else { return secret };
-    let inner = secret.get(block.begin.len()..secret.len().saturating_sub(block.end.len())).map(<[u8]>::trim_ascii);
+    let marks = match &rule.matcher {
+        Matcher::Block(block) => Some((block.begin.len(), block.end.len())),
+        _ if rule.structure == Some(StructureKind::PemPrivateKey) => armour(&secret),
+        _ => None,
+    };
+    let Some((begin, end)) = marks else { return secret };
+    let inner = secret.get(begin..secret.len().saturating_sub(end)).map(<[u8]>::trim_ascii);
     inner.filter(|inner| !inner.is_empty()).map(<[u8]>::to_vec).unwrap_or(secret)
+}
+
+/// Lengths of the opening and closing line of a PEM text.
+fn armour(text: &[u8]) -> Option<(usize, usize)> {
+    const DASHES: &[u8] = b"-----";
+    let rest = text.strip_prefix(DASHES)?.strip_suffix(DASHES)?;
+    let begin = memchr::memmem::find(rest, DASHES)? + 2 * DASHES.len();
+    let end = rest.len() - memchr::memmem::rfind(rest, DASHES)? + DASHES.len();
+    Some((begin, end))
 }
 
 /// A file that is itself the secret. What is reported of it is the digest of its bytes.
