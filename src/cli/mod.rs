@@ -46,11 +46,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 
 /// `error: ...` and perhaps `hint: ...` on standard error. Messages may quote images and files, so they are neutralised.
 fn complain(message: &str, hint: Option<&str>) {
-    let clean = message.lines().map(crate::report::sanitise::terminal).collect::<Vec<_>>().join("\n  ");
-    note("error", &clean);
+    note("error", &clean(message));
     if let Some(hint) = hint {
         note("hint", hint);
     }
+}
+
+/// A text from a file, fit for a terminal; further lines are indented.
+fn clean(text: &str) -> String {
+    text.lines().map(crate::report::sanitise::terminal).collect::<Vec<_>>().join("\n  ")
 }
 
 /// One line for people on standard error. A closed standard error is no reason to fail.

@@ -12,7 +12,7 @@ use super::arguments::{RulesArguments, RulesVerb};
 use super::error::CliError;
 use super::output::Output;
 use crate::report::FormatName;
-use crate::rule::{Rule, RuleSet, Selection, check};
+use crate::rule::{LeftOut, Rule, RuleSet, Selection, check};
 
 /// Exit code of a check that found something.
 const WRONG: u8 = 1;
@@ -50,13 +50,25 @@ fn show(rules: &RuleSet, id: &str) -> Result<u8, CliError> {
     Ok(0)
 }
 
+/// What rule files of other scanners say that ours cannot, a line each.
+pub(super) fn say_left_out(left_out: &[LeftOut]) {
+    for part in left_out {
+        super::note("note", &super::clean(&part.to_string()));
+    }
+}
+
 fn check(paths: &[PathBuf]) -> Result<u8, CliError> {
-    let problems = check::check_files(paths);
+    let check::Checked { problems, left_out } = check::check_files(paths);
+    say_left_out(&left_out);
     for problem in &problems {
         super::complain(&problem.to_string(), None);
     }
     if problems.is_empty() {
-        Output::Stdout.write(|out| writeln!(out, "no problems"))?;
+        let left_out = match left_out.len() {
+            0 => String::new(),
+            count => format!("; {count} parts of other scanners' rules are not carried over"),
+        };
+        Output::Stdout.write(|out| writeln!(out, "no problems{left_out}"))?;
     }
     Ok(if problems.is_empty() { 0 } else { WRONG })
 }

@@ -26,6 +26,9 @@ struct Plan {
 pub(super) fn run(arguments: ScanArguments) -> Result<u8, CliError> {
     let plan = Plan::new(&arguments);
     let rules = rules::load(&arguments.rules, &arguments.choice.selection())?;
+    if !arguments.quiet {
+        rules::say_left_out(rules.left_out());
+    }
     let output = Output::open(arguments.output.as_deref(), plan.exposure)?;
     if plan.exposure == Exposure::Shown && !arguments.quiet && io::stderr().is_terminal() {
         note("note", "secrets will be shown in clear");

@@ -3,12 +3,14 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::compile::{Matcher, Rule, Scorer};
+use super::error::{RuleError, line_of};
 use super::generate::{self, Random};
 use super::hir::{self, Shape};
-use super::set::{RuleSet, builtin_files, parse_rule_file, read_rule_files};
+use super::import::{Imported, LeftOut};
+use super::set::{RuleSet, builtin_files, checked, parse_rule_file, read_rule_files};
 use super::syntax::RuleFile;
 use crate::content::kind::Kind;
 use crate::detect::{self, Candidate, Chunk, Subject, overlap};
@@ -18,6 +20,8 @@ use crate::detect::{self, Candidate, Chunk, Subject, overlap};
 pub struct Problem {
     /// The rule file.
     pub file: String,
+    /// The line, from 1, on which the rule begins.
+    pub line: Option<usize>,
     /// The rule's id, where it is about one.
     pub rule: Option<String>,
     /// What is wrong.
@@ -26,79 +30,110 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.file)?;
+        if let Some(line) = self.line {
+            write!(f, ":{line}")?;
+        }
         match &self.rule {
-            Some(rule) => write!(f, "{}: rule `{rule}`: {}", self.file, self.text),
-            None => write!(f, "{}: {}", self.file, self.text),
+            Some(rule) => write!(f, ": rule `{rule}`: {}", self.text),
+            None => write!(f, ": {}", self.text),
         }
     }
+}
+
+/// What a check found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// What keeps rules from being used as they are.
+    pub problems: Vec<Problem>,
+    /// What rule files of other scanners say that our rules cannot.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A rule file with its text, which says on which line a rule stands.
+struct Source {
+    name: String,
+    text: String,
+    file: RuleFile,
 }
 
 /// Checks the rules that come with the program.
 pub fn check_builtin() -> Vec<Problem> {
-    check(builtin_files())
+    check(&builtin_files().into_iter().map(|(name, file)| Source { name, text: String::new(), file }).collect::<Vec<_>>())
 }
 
 /// Checks rule files and folders of them. They are checked together, and without the built-in rules.
-pub fn check_files(paths: &[PathBuf]) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    let mut files = Vec::new();
+pub fn check_files(paths: &[PathBuf]) -> Checked {
+    let mut out = Checked::default();
+    let mut sources = Vec::new();
     for path in paths {
+        let unreadable = |path: &Path, error: &RuleError| {
+            let text = match error {
+                RuleError::Syntax { message, .. } => message.clone(),
+                other => other.to_string(),
+            };
+            Problem { file: path.display().to_string(), line: None, rule: None, text }
+        };
         match read_rule_files(path) {
             Ok(texts) => {
                 for (path, text) in texts {
-                    let file = path.display().to_string();
                     match parse_rule_file(&path, &text) {
-                        Ok(parsed) => files.push((file, parsed)),
-                        Err(error) => problems.push(Problem { file, rule: None, text: error.to_string() }),
+                        Ok(Imported { file, left_out }) => {
+                            out.left_out.extend(left_out);
+                            sources.push(Source { name: path.display().to_string(), text, file });
+                        }
+                        Err(error) => out.problems.push(unreadable(&path, &error)),
                     }
                 }
             }
-            Err(error) => problems.push(Problem { file: path.display().to_string(), rule: None, text: error.to_string() }),
+            Err(error) => out.problems.push(unreadable(path, &error)),
         }
     }
-    problems.extend(check(files));
-    problems
+    out.problems.extend(check(&sources));
+    out
 }
 
-fn check(files: Vec<(String, RuleFile)>) -> Vec<Problem> {
+fn check(sources: &[Source]) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut ids = HashSet::new();
     let mut rules = Vec::new();
-    let mut names = Vec::new();
-    for (name, file) in &files {
-        for rule in &file.rules {
-            let mut problem = |text: String| problems.push(Problem { file: name.clone(), rule: Some(rule.id.clone()), text });
+    let mut sources_of = Vec::new();
+    let problem = |source: &Source, rule: &str, text: String| Problem {
+        file: source.name.clone(),
+        line: line_of(&source.text, rule),
+        rule: Some(rule.to_owned()),
+        text,
+    };
+    for source in sources {
+        for rule in &source.file.rules {
             if !ids.insert(rule.id.clone()) {
-                problem("its id is not unique".to_owned());
+                problems.push(problem(source, &rule.id, "its id is not unique".to_owned()));
             }
             if rule.id.is_empty() || !rule.id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
-                problem("its id is not kebab-case".to_owned());
+                problems.push(problem(source, &rule.id, "its id is not kebab-case".to_owned()));
             }
-            match Rule::compile(name, file, rule) {
-                Ok(compiled) => match expressions(&compiled) {
-                    Ok(()) => {
-                        rules.push(compiled);
-                        names.push(name.clone());
-                    }
-                    Err((field, text)) => problem(format!("{field}: {text}")),
-                },
-                Err(error) => problem(error.to_string()),
+            match checked(&source.name, &source.text, &source.file, rule) {
+                Ok(compiled) => {
+                    rules.push(compiled);
+                    sources_of.push(source);
+                }
+                Err(RuleError::Field { field, problem: text, .. }) => problems.push(problem(source, &rule.id, format!("{field}: {text}"))),
+                Err(error) => problems.push(problem(source, &rule.id, error.to_string())),
             }
         }
     }
-    let builtin = super::builtin_files();
+    let builtin = builtin_files();
     let is_known = |id: &String| ids.contains(id) || builtin.iter().any(|(_, file)| file.rules.iter().any(|rule| rule.id == *id));
-    for (rule, name) in rules.iter().zip(&names) {
+    for (rule, source) in rules.iter().zip(&sources_of) {
         for unknown in rule.facts.pairs.iter().filter(|id| !is_known(id)) {
-            let text = format!("pairs: there is no rule `{unknown}`");
-            problems.push(Problem { file: name.clone(), rule: Some(rule.facts.id.clone()), text });
+            problems.push(problem(source, &rule.facts.id, format!("pairs: there is no rule `{unknown}`")));
         }
     }
     let set = RuleSet::new(rules, String::new());
-    for (number, name) in names.iter().enumerate() {
+    for (number, source) in sources_of.iter().enumerate() {
         let rule = set.rule(number as u32);
         for text in examples(&set, number as u32, rule) {
-            problems.push(Problem { file: name.clone(), rule: Some(rule.facts.id.clone()), text });
+            problems.push(problem(source, &rule.facts.id, text));
         }
     }
     problems

@@ -217,8 +217,13 @@ fn build(source: &str) -> Result<Regex, String> {
 impl Rule {
     /// Checks one rule as typed. Expressions are parsed later, by use or by the rule check.
     pub fn compile(file_name: &str, file: &RuleFile, rule: &RuleSyntax) -> Result<Self, RuleError> {
-        let field =
-            |field: &'static str, problem: String| RuleError::Field { file: file_name.to_owned(), rule: rule.id.clone(), field, problem };
+        let field = |field: &'static str, problem: String| RuleError::Field {
+            file: file_name.to_owned(),
+            line: None,
+            rule: rule.id.clone(),
+            field,
+            problem,
+        };
         let severity: Severity =
             rule.severity.parse().map_err(|error: crate::finding::UnknownLevel| field("severity", error.to_string()))?;
         let confidence = match &rule.confidence {

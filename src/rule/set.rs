@@ -7,7 +7,8 @@ use globset::{GlobSet, GlobSetBuilder};
 
 use super::compile::{Matcher, Rule};
 use super::error::RuleError;
-use super::syntax::RuleFile;
+use super::import::{self, Imported, LeftOut};
+use super::syntax::{RuleFile, RuleSyntax};
 use crate::detect::prefilter::Prefilter;
 use crate::oci::Digest;
 
@@ -27,6 +28,7 @@ pub struct RuleSet {
     globs: GlobSet,
     rules_of_glob: Vec<u32>,
     hash: String,
+    left_out: Vec<LeftOut>,
 }
 
 impl RuleSet {
@@ -51,17 +53,13 @@ impl RuleSet {
 
     /// `rules`, made of `texts`, with those of `paths` added.
     fn extended(mut rules: Vec<Rule>, mut texts: Vec<Vec<u8>>, paths: &[PathBuf]) -> Result<Self, RuleError> {
+        let mut left_out = Vec::new();
         for path in paths {
             for (path, text) in read_rule_files(path)? {
-                let file = parse_rule_file(&path, &text)?;
+                let Imported { file, left_out: more } = parse_rule_file(&path, &text)?;
+                left_out.extend(more);
                 for rule in &file.rules {
-                    let rule = Rule::compile(&path.display().to_string(), &file, rule)?;
-                    super::check::expressions(&rule).map_err(|(field, problem)| RuleError::Field {
-                        file: path.display().to_string(),
-                        rule: rule.facts.id.clone(),
-                        field,
-                        problem,
-                    })?;
+                    let rule = checked(&path.display().to_string(), &text, &file, rule)?;
                     rules.retain(|old| old.facts.id != rule.facts.id);
                     rules.push(rule);
                 }
@@ -69,7 +67,7 @@ impl RuleSet {
             }
         }
         let texts: Vec<&[u8]> = texts.iter().map(Vec::as_slice).collect();
-        Ok(Self::new(rules, hash_of(&texts)))
+        Ok(Self { left_out, ..Self::new(rules, hash_of(&texts)) })
     }
 
     /// A set of exactly these rules; `hash` names them.
@@ -106,14 +104,23 @@ impl RuleSet {
         // Each glob was compiled with its rule; together they are only larger.
         #[allow(clippy::expect_used, reason = "without them path rules would find nothing")]
         let globs = globs.build().expect("each glob was compiled with its rule");
-        Self { prefilter: Prefilter::new(&keywords), rules, rules_of_keyword, magic_rules, globs, rules_of_glob, hash }
+        Self {
+            prefilter: Prefilter::new(&keywords),
+            rules,
+            rules_of_keyword,
+            magic_rules,
+            globs,
+            rules_of_glob,
+            hash,
+            left_out: Vec::new(),
+        }
     }
 
     /// The rules that `keep` wants; `choice` says in words which these are, for the hash.
     #[must_use]
     pub fn retain(self, keep: impl Fn(&Rule) -> bool, choice: &str) -> Self {
         let hash = hash_of(&[self.hash.as_bytes(), choice.as_bytes()]);
-        Self::new(self.rules.into_iter().filter(keep).collect(), hash)
+        Self { left_out: self.left_out, ..Self::new(self.rules.into_iter().filter(keep).collect(), hash) }
     }
 
     /// All rules.
@@ -168,6 +175,11 @@ impl RuleSet {
         &self.rules_of_keyword[keyword]
     }
 
+    /// What rule files of other scanners say that these rules do not.
+    pub fn left_out(&self) -> &[LeftOut] {
+        &self.left_out
+    }
+
     /// Names the rules: the same text means the same rules.
     pub fn hash(&self) -> &str {
         &self.hash
@@ -180,12 +192,26 @@ pub(crate) fn builtin_files() -> Vec<(String, RuleFile)> {
     serde_json::from_slice(BUILTIN).expect("embedded rules")
 }
 
-/// Parses one rule file.
-pub(crate) fn parse_rule_file(path: &Path, text: &str) -> Result<RuleFile, RuleError> {
-    toml::from_str(text).map_err(|error| RuleError::Syntax { path: path.to_owned(), message: error.to_string() })
+/// Parses one rule file, of ours or of another scanner.
+pub(super) fn parse_rule_file(path: &Path, text: &str) -> Result<Imported, RuleError> {
+    if let Some(imported) = import::read(path, text) {
+        return imported;
+    }
+    let file = toml::from_str(text).map_err(|error| RuleError::Syntax { path: path.to_owned(), message: error.to_string() })?;
+    Ok(Imported { file, left_out: Vec::new() })
 }
 
-/// Reads a rule file, or every `*.toml` of a folder in name order.
+/// A rule as meant, its expressions checked. Errors name its line in `text`.
+pub(super) fn checked(name: &str, text: &str, file: &RuleFile, rule: &RuleSyntax) -> Result<Rule, RuleError> {
+    let compiled = Rule::compile(name, file, rule).map_err(|error| error.in_text(text))?;
+    super::check::expressions(&compiled).map_err(|(field, problem)| {
+        let (file, rule) = (name.to_owned(), rule.id.clone());
+        RuleError::Field { file, line: None, rule, field, problem }.in_text(text)
+    })?;
+    Ok(compiled)
+}
+
+/// Reads a rule file, or every `*.toml`, `*.yaml` and `*.yml` of a folder in name order.
 pub(crate) fn read_rule_files(path: &Path) -> Result<Vec<(PathBuf, String)>, RuleError> {
     let io = |path: &Path| {
         let path = path.to_owned();
@@ -195,7 +221,7 @@ pub(crate) fn read_rule_files(path: &Path) -> Result<Vec<(PathBuf, String)>, Rul
     if path.is_dir() {
         for entry in fs::read_dir(path).map_err(io(path))? {
             let entry = entry.map_err(io(path))?.path();
-            if entry.extension().is_some_and(|extension| extension == "toml") {
+            if entry.extension().is_some_and(|extension| ["toml", "yaml", "yml"].iter().any(|known| extension == *known)) {
                 paths.push(entry);
             }
         }
