@@ -169,7 +169,8 @@ fn rule_files_of_other_scanners_are_used_and_what_is_lost_is_said() {
         let word = |name: &str| finding[name].as_str().unwrap().to_owned();
         (word("rule"), word("severity"), finding["place"]["line"].as_u64().unwrap(), finding["suppressed"].is_null())
     });
-    let wanted = [("acme-key", "high", 1, true), ("acme-key", "high", 2, false), ("acme-key", "high", 3, false), ("acme-pass", "critical", 4, true)];
+    let wanted =
+        [("acme-key", "high", 1, true), ("acme-key", "high", 2, false), ("acme-key", "high", 3, false), ("acme-pass", "critical", 4, true)];
     let wanted = wanted.map(|(rule, severity, line, loud)| (rule.to_owned(), severity.to_owned(), line, loud));
     assert_eq!(found.collect::<Vec<_>>(), wanted, "what an allowlist names is excused");
     assert!(run.stderr.contains("not carried over"), "a scan says it too");
