@@ -145,6 +145,9 @@ pub(super) fn file(search: &mut Search<'_>, number: u32, chunk: &Chunk<'_>) {
     let rule = search.rules.rule(number);
     let Matcher::File(file) = &rule.matcher else { return };
     let head = &chunk.bytes[..chunk.bytes.len().min(FILE_HEAD)];
+    if !file.is_magic(head) {
+        return;
+    }
     let Some(regex) = &file.regex else {
         let whole: Range<usize> = 0..head.len();
         let proof = file.structure.or(rule.structure);

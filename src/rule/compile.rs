@@ -117,7 +117,7 @@ pub struct Block {
 pub struct FileRule {
     /// Globs over the absolute path; empty for rules by magic.
     pub globs: Vec<Glob>,
-    /// First bytes; None is any byte. Empty for rules by path.
+    /// First bytes; None is any byte. Rules by path may have them too, and then both must fit.
     pub magic: Vec<Option<u8>>,
     /// Expression over the first 64 KiB; without it the whole file is the secret.
     pub regex: Option<LazyRegex>,
@@ -165,6 +165,14 @@ pub enum Decode {
     Base64,
     /// Percent-decoded.
     Percent,
+}
+
+impl FileRule {
+    /// Whether a file that begins with `head` begins with the rule's first bytes.
+    pub fn is_magic(&self, head: &[u8]) -> bool {
+        let fits = |(wanted, byte): (&Option<u8>, &u8)| wanted.is_none_or(|wanted| wanted == *byte);
+        head.len() >= self.magic.len() && self.magic.iter().zip(head).all(fits)
+    }
 }
 
 impl LazyRegex {

@@ -81,7 +81,7 @@ impl RuleSet {
         for (number, rule) in rules.iter().enumerate() {
             let number = number as u32;
             if let Matcher::File(file) = &rule.matcher {
-                if !file.magic.is_empty() {
+                if file.globs.is_empty() {
                     magic_rules.push(number);
                 }
                 for glob in &file.globs {
@@ -147,9 +147,7 @@ impl RuleSet {
     pub fn file_rules_for(&self, path: Option<&[u8]>, head: &[u8], mut found: impl FnMut(u32)) {
         for &number in &self.magic_rules {
             let Matcher::File(file) = &self.rule(number).matcher else { continue };
-            let is_magic = head.len() >= file.magic.len()
-                && file.magic.iter().zip(head).all(|(wanted, &byte)| wanted.is_none_or(|wanted| wanted == byte));
-            if is_magic {
+            if file.is_magic(head) {
                 found(number);
             }
         }

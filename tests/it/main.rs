@@ -13,5 +13,6 @@ mod pairs;
 mod real_tools;
 mod rules;
 mod shapes;
+mod stores;
 mod support;
 mod tar;

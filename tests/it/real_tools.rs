@@ -26,6 +26,30 @@ fn skopeo(from: &str, to: &str, options: &[&str]) {
 }
 
 #[test]
+#[ignore = "needs openssl; tests/run includes it where it is installed"]
+fn a_store_that_openssl_sealed_with_a_well_known_password_says_so() {
+    let temp = Temp::new();
+    let path = |name: &str| temp.path(name).display().to_string();
+    let (key, certificate) = (path("key.pem"), path("certificate.pem"));
+    let request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=x", "-days", "2", "-keyout", &key, "-out", &certificate];
+    tool(Command::new("openssl").args(request));
+    std::fs::create_dir(temp.path("root")).unwrap();
+    for (name, password) in [("none", ""), ("known", "changeit"), ("own", "hX3kd0-q7")] {
+        let (out, password) = (path(&format!("root/{name}.p12")), format!("pass:{password}"));
+        tool(Command::new("openssl").args(["pkcs12", "-export", "-inkey", &key, "-in", &certificate, "-passout", &password, "-out", &out]));
+    }
+    let found = scan(&temp.path("root")).findings;
+    let said = |name: &str| {
+        let finding = found.iter().find(|finding| finding.place.path() == Some(format!("/{name}.p12").as_bytes())).unwrap();
+        assert_eq!(finding.rule.id, "pkcs12-keystore");
+        finding.note.clone().unwrap()
+    };
+    assert!(said("none").ends_with("it opens without a password"), "{}", said("none"));
+    assert!(said("known").ends_with("it opens with the well-known password `changeit`"), "{}", said("known"));
+    assert!(!said("own").contains("opens"), "{}", said("own"));
+}
+
+#[test]
 #[ignore = "needs skopeo; tests/run includes it where it is installed"]
 fn what_skopeo_copies_is_found_in_every_form() {
     let (temp, scenario) = (Temp::new(), scenario());

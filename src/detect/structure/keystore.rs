@@ -1,11 +1,21 @@
 //! Key stores as files: Java's own two formats and PKCS#12. The question is whether there is a key in them, or certificates only.
 
 use super::der::{OCTET_STRING, OID, Reader, SEQUENCE, header};
+use super::password;
 use super::{Facts, Parsed};
-use crate::finding::KeyFacts;
+use crate::finding::{KeyFacts, Severity};
 
-fn store(encrypted: bool, note: &'static str) -> Facts {
-    Facts { note: Some(note.into()), ..Facts::key(KeyFacts { encrypted: Some(encrypted), ..KeyFacts::default() }) }
+fn store(encrypted: bool, note: &str, opens_with: Option<&str>) -> Facts {
+    let note = match opens_with {
+        None => note.to_owned(),
+        Some("") => format!("{note}; it opens without a password"),
+        Some(known) => format!("{note}; it opens with the well-known password `{known}`"),
+    };
+    Facts {
+        note: Some(note),
+        severity: opens_with.map(|_| Severity::High),
+        ..Facts::key(KeyFacts { encrypted: Some(encrypted), ..KeyFacts::default() })
+    }
 }
 
 /// Java key store, perhaps cut: magic, version, number of entries; each entry a tag, an alias, a date, and a key or certificate.
@@ -17,7 +27,7 @@ pub(super) fn jks(bytes: &[u8]) -> Parsed {
     // Each entry consumes at least its tag, so the bytes bound the loop whatever the count says.
     for _ in 0..count {
         match store.entry(version) {
-            Some(true) => return Parsed::Proved(self::store(true, "Java key store with a key")),
+            Some(true) => return Parsed::Proved(self::store(true, "Java key store with a key", password::of_jks(bytes))),
             Some(false) => {}
             None => break,
         }
@@ -86,13 +96,16 @@ pub(super) fn pkcs12(bytes: &[u8]) -> Parsed {
     let Some(content) = authenticated_safe(bytes) else {
         return Parsed::No;
     };
+    let opens_with = password::of_pkcs12(bytes);
     let note = match content {
-        Content::Opaque => return Parsed::Proved(store(true, "PKCS#12 file")),
+        Content::Opaque => return Parsed::Proved(store(true, "PKCS#12 file", opens_with)),
         Content::Safes(safes) => safes,
     };
     match seen(note) {
-        Some(Seen::Key { encrypted }) => Parsed::Proved(store(encrypted, "PKCS#12 file with a key")),
-        Some(Seen::Ciphertext) => Parsed::Plausible(store(true, "PKCS#12 file whose contents are all encrypted: a key or certificates")),
+        Some(Seen::Key { encrypted }) => Parsed::Proved(store(encrypted, "PKCS#12 file with a key", opens_with)),
+        Some(Seen::Ciphertext) => {
+            Parsed::Plausible(store(true, "PKCS#12 file whose contents are all encrypted: a key or certificates", opens_with))
+        }
         Some(Seen::Certificates) | None => Parsed::No,
     }
 }

@@ -7,6 +7,7 @@ mod der;
 mod jwt;
 mod key;
 mod keystore;
+mod password;
 mod pem;
 mod pgp;
 mod putty;
