@@ -21,6 +21,7 @@ use std::ops::Range;
 
 use crate::content::decode;
 use crate::content::kind::Kind;
+use crate::detect::structure::public::{self, Public};
 use crate::finding::{Confidence, KeyFacts, Secret, Severity, Suppression};
 use crate::rule::RuleSet;
 
@@ -105,6 +106,8 @@ pub struct Candidate {
 pub struct Detected {
     /// In no particular order; the same secret may come from several rules.
     pub candidates: Vec<Candidate>,
+    /// Public keys, each with where it begins in the chunk.
+    pub publics: Vec<(usize, Public)>,
     /// Candidates that were left out because there were too many.
     pub dropped: usize,
     /// Whether matching stopped early because the chunk made too much work.
@@ -143,6 +146,10 @@ impl Search<'_> {
         while start < chunk.owned.end {
             let block = start..(start + BLOCK).min(chunk.owned.end);
             rules.prefilter().find(chunk.bytes, block.clone(), |hit| {
+                if decoding.is_empty() && rules.is_public_mark(hit.keyword) {
+                    let public = public::read(&chunk.bytes[hit.start..]);
+                    self.out.publics.extend(public.map(|public| (hit.start, public)));
+                }
                 for &number in rules.woken_by(hit.keyword) {
                     matching::keyword(self, number, chunk, &hit, decoding);
                 }

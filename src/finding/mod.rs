@@ -76,6 +76,19 @@ pub struct KeyFacts {
     pub encrypted: Option<bool>,
     /// Fingerprint of the public key, `SHA256:...` as OpenSSH prints it, where it could be worked out.
     pub fingerprint: Option<String>,
+    /// Certificates and public keys of the same image that it belongs to; at most [`MAX_ALSO`].
+    pub counterparts: Vec<Counterpart>,
+}
+
+/// A certificate or public key that belongs to a private one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counterpart {
+    /// Whose it is, for people.
+    pub what: String,
+    /// The file it stands in.
+    pub path: Vec<u8>,
+    /// Index into the image's layers; none in a folder.
+    pub layer: Option<usize>,
 }
 
 /// One secret at one place.

@@ -2,7 +2,7 @@
 
 use super::redact::Redactor;
 use super::{sanitise, words};
-use crate::finding::{Finding, ImageFacts, KeyFacts, Part, Place, Position, Visibility};
+use crate::finding::{Counterpart, Finding, ImageFacts, KeyFacts, Part, Place, Position, Visibility};
 
 /// Texts longer than this are no help to a reader; the JSON report has them in full.
 const MAX_COLUMNS: usize = 400;
@@ -78,6 +78,13 @@ pub(super) fn life(redactor: &Redactor, image: &ImageFacts, finding: &Finding, w
             _ => "in the image's metadata: readable by anyone who pulls".to_owned(),
         },
     })
+}
+
+/// `certificate of shop.example, issued by ..., in /etc/ssl/shop.pem of layer 3`.
+pub(super) fn counterpart(redactor: &Redactor, counterpart: &Counterpart) -> String {
+    let layer = counterpart.layer.map(|layer| format!(" of layer {layer}")).unwrap_or_default();
+    let path = clean(redactor, &super::sanitise::bytes(&counterpart.path));
+    format!("{} in {path}{layer}", clean(redactor, &counterpart.what))
 }
 
 /// `ed25519, 256 bits, without passphrase, SHA256:...`.

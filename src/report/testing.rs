@@ -125,6 +125,7 @@ pub(super) fn rich() -> Scan {
                 bits: Some(2048),
                 encrypted: Some(false),
                 fingerprint: Some("SHA256:abc".to_owned()),
+                counterparts: Vec::new(),
             }),
             ..finding(&key, KEY, file(2, b"/root/.ssh/id_rsa", &[], 1))
         },

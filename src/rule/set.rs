@@ -10,6 +10,7 @@ use super::error::RuleError;
 use super::import::{self, Imported, LeftOut};
 use super::syntax::{RuleFile, RuleSyntax};
 use crate::detect::prefilter::Prefilter;
+use crate::detect::structure::public;
 use crate::oci::Digest;
 
 /// The rule files of `patterns/`, as JSON, made by the build script.
@@ -27,6 +28,8 @@ pub struct RuleSet {
     /// All globs of the rules by path, and for each the rule it belongs to.
     globs: GlobSet,
     rules_of_glob: Vec<u32>,
+    /// Keywords that public keys begin with.
+    public_marks: Vec<usize>,
     hash: String,
     left_out: Vec<LeftOut>,
 }
@@ -101,6 +104,15 @@ impl RuleSet {
                 }
             }
         }
+        let marks = public::MARKS.iter().map(|mark| {
+            let mark = mark.to_ascii_lowercase();
+            *index.entry(mark.clone()).or_insert_with(|| {
+                keywords.push(mark);
+                rules_of_keyword.push(Vec::new());
+                keywords.len() - 1
+            })
+        });
+        let public_marks = marks.collect();
         // Each glob was compiled with its rule; together they are only larger.
         #[allow(clippy::expect_used, reason = "without them path rules would find nothing")]
         let globs = globs.build().expect("each glob was compiled with its rule");
@@ -111,6 +123,7 @@ impl RuleSet {
             magic_rules,
             globs,
             rules_of_glob,
+            public_marks,
             hash,
             left_out: Vec::new(),
         }
@@ -171,6 +184,11 @@ impl RuleSet {
     /// The rules that keyword number `keyword` of the prefilter wakes.
     pub fn woken_by(&self, keyword: usize) -> &[u32] {
         &self.rules_of_keyword[keyword]
+    }
+
+    /// Whether keyword number `keyword` of the prefilter is what a public key begins with.
+    pub fn is_public_mark(&self, keyword: usize) -> bool {
+        self.public_marks.contains(&keyword)
     }
 
     /// What rule files of other scanners say that these rules do not.

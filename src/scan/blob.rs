@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rayon::Scope;
 
 use super::crew::{Crew, SharedSink};
-use super::gather::{Found, Gatherer};
+use super::gather::{Found, Gatherer, Published};
 use crate::content::kind::Kind;
 use crate::detect::{self, Chunk, Subject};
 use crate::finding::{Part, Reason};
@@ -22,6 +22,8 @@ use crate::source::{Blob, BlobKey, Source};
 pub(super) struct BlobResult {
     /// In the order of the archive.
     pub(super) found: Vec<Found>,
+    /// Public keys, in the order of the archive.
+    pub(super) published: Vec<Published>,
     pub(super) index: PathIndex,
     /// Digest of the blob as stored; none if it was not hashed, or not to its end.
     pub(super) digest: Option<Digest>,
@@ -57,6 +59,7 @@ impl Job {
         let mut result = self.result.into_inner().unwrap_or_else(PoisonError::into_inner);
         let gathered = self.gatherer.into_inner().unwrap_or_else(PoisonError::into_inner).finish(&crew.options.limits);
         result.found = gathered.found;
+        result.published = gathered.published;
         result.scanned = gathered.scanned;
         result.oddities.extend(gathered.oddities);
         result

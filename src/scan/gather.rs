@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::Limits;
 use crate::detect::overlap::{self, Spanned};
+use crate::detect::structure::public::Public;
 use crate::detect::{Candidate, Chunk, Detected};
 use crate::finding::{MAX_ALSO, Part, Position, Reason};
 use crate::layer::walk::Oddity;
@@ -25,6 +26,18 @@ pub(super) struct Found {
     /// Rules of lower rank that matched the same text.
     pub(super) matched_too: Vec<u32>,
 }
+
+/// A public key in a blob.
+#[derive(Debug)]
+pub(super) struct Published {
+    pub(super) entry: Arc<Entry>,
+    /// Bytes of the file before it.
+    offset: u64,
+    pub(super) public: Public,
+}
+
+/// Most public keys of a blob that are kept: the first ones.
+const MAX_PUBLISHED: usize = 10_000;
 
 /// A candidate with what is known of its place when its piece is matched.
 #[derive(Debug)]
@@ -54,6 +67,7 @@ struct Lines {
 #[derive(Debug, Default)]
 pub(super) struct Gatherer {
     raw: Vec<Raw>,
+    published: Vec<Published>,
     /// Of files that came in several pieces: by file and part, by the piece's offset.
     lines: HashMap<(u32, Part), BTreeMap<u64, Lines>>,
     scanned: u64,
@@ -65,6 +79,7 @@ pub(super) struct Gatherer {
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
     pub(super) found: Vec<Found>,
+    pub(super) published: Vec<Published>,
     pub(super) scanned: u64,
     pub(super) oddities: Vec<Oddity>,
 }
@@ -90,6 +105,10 @@ impl Gatherer {
         self.dropped += detected.dropped as u64;
         if detected.exhausted && self.exhausted.len() < 100 {
             self.exhausted.push(piece.entry.path.clone());
+        }
+        for (at, public) in detected.publics.into_iter().filter(|_| piece.part == Part::Content) {
+            let offset = piece.offset + at.saturating_sub(chunk.owned.start) as u64;
+            self.published.push(Published { entry: Arc::clone(&piece.entry), offset, public });
         }
         for candidate in detected.candidates {
             let span = candidate.span.clone();
@@ -126,6 +145,10 @@ impl Gatherer {
         for (file, pieces) in other.lines {
             self.lines.entry(file).or_default().extend(pieces);
         }
+        self.published.extend(other.published);
+        if self.published.len() > 4 * MAX_PUBLISHED {
+            first(&mut self.published);
+        }
         self.scanned += other.scanned;
         self.dropped += other.dropped;
         self.exhausted.extend(other.exhausted);
@@ -138,7 +161,8 @@ impl Gatherer {
     /// Puts everything in order.
     pub(super) fn finish(mut self, limits: &Limits) -> Gathered {
         sort(&mut self.raw);
-        let mut gathered = Gathered { scanned: self.scanned, ..Gathered::default() };
+        first(&mut self.published);
+        let mut gathered = Gathered { published: self.published, scanned: self.scanned, ..Gathered::default() };
         let mut dropped = self.dropped;
         let mut raw = self.raw.into_iter().peekable();
         while let Some(first) = raw.next() {
@@ -173,6 +197,13 @@ impl Gatherer {
         }
         gathered
     }
+}
+
+/// Keeps the first ones, in order: the same whatever the order of arrival.
+fn first(published: &mut Vec<Published>) {
+    published.sort_by(|a, b| (a.entry.order, a.offset, &a.public).cmp(&(b.entry.order, b.offset, &b.public)));
+    published.dedup_by(|a, b| (a.entry.order, a.offset) == (b.entry.order, b.offset));
+    published.truncate(MAX_PUBLISHED);
 }
 
 fn sort(raw: &mut [Raw]) {

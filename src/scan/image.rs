@@ -11,7 +11,8 @@ use super::documents::{self, InDocument};
 use super::gather::Found;
 use crate::detect::Candidate;
 use crate::finding::{
-    Coverage, Finding, ImageFacts, LayerFacts, MAX_ALSO, Part, Place, Position, Reason, RuleFacts, Scan, Severity, Visibility, pair,
+    Counterpart, Coverage, Finding, ImageFacts, LayerFacts, MAX_ALSO, Part, Place, Position, Reason, RuleFacts, Scan, Severity, Visibility,
+    pair,
 };
 use crate::layer::index::Fate;
 use crate::layer::{Entry, EntryKind};
@@ -32,6 +33,7 @@ pub(super) fn assemble(target: &Reference, contents: Contents, results: Results,
         let before = scan.findings.len();
         Assembly { image, number, results: &results, crew }.run(scan);
         pair(&mut scan.findings[before..]);
+        counterparts(image, &results, &mut scan.findings[before..]);
         for (index, layer) in image.layers.iter().enumerate() {
             if let Some(key) = &layer.blob {
                 owners.entry(key).or_insert_with(|| label(&source, image, index, layer));
@@ -379,6 +381,32 @@ fn finding(
         pair: Vec::new(),
         matched_too: matched_too.iter().map(|&rule| crew.rules.rule(rule).facts.id.clone()).collect(),
         rule,
+    }
+}
+
+/// Tells private keys which certificates and public keys of the image belong to them.
+fn counterparts(image: &Image, results: &Results, findings: &mut [Finding]) {
+    let mut by_fingerprint: HashMap<String, Vec<usize>> = HashMap::new();
+    for (index, finding) in findings.iter().enumerate() {
+        if let Some(fingerprint) = finding.key.as_ref().and_then(|key| key.fingerprint.clone()) {
+            by_fingerprint.entry(fingerprint).or_default().push(index);
+        }
+    }
+    if by_fingerprint.is_empty() {
+        return;
+    }
+    for (index, layer) in image.layers.iter().enumerate() {
+        let published = layer.blob.as_ref().and_then(|key| results.get(key)).map(|result| result.published.as_slice()).unwrap_or_default();
+        for one in published {
+            for &finding in by_fingerprint.get(&one.public.fingerprint).into_iter().flatten() {
+                let layer = (!image.is_rootfs).then_some(index);
+                let counterpart = Counterpart { what: one.public.what.clone(), path: one.entry.path.clone(), layer };
+                let Some(key) = &mut findings[finding].key else { continue };
+                if key.counterparts.len() < MAX_ALSO && !key.counterparts.contains(&counterpart) {
+                    key.counterparts.push(counterpart);
+                }
+            }
+        }
     }
 }
 

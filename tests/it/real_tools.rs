@@ -50,6 +50,29 @@ fn a_store_that_openssl_sealed_with_a_well_known_password_says_so() {
 }
 
 #[test]
+#[ignore = "needs openssl; tests/run includes it where it is installed"]
+fn a_key_names_the_certificate_that_openssl_made_of_it() {
+    let temp = Temp::new();
+    std::fs::create_dir(temp.path("root")).unwrap();
+    let kinds = [&["rsa:2048"][..], &["ec", "-pkeyopt", "ec_paramgen_curve:P-384"], &["ec", "-pkeyopt", "ec_paramgen_curve:P-256"]];
+    for (number, kind) in kinds.iter().enumerate() {
+        let path = |name: &str| temp.path(&format!("root/{number}-{name}.pem")).display().to_string();
+        let subject = format!("/O=Shop/CN=shop-{number}");
+        let request = ["-nodes", "-subj", &subject, "-days", "2", "-keyout", &path("key"), "-out", &path("certificate")];
+        tool(Command::new("openssl").args(["req", "-x509", "-newkey"]).args(*kind).args(request));
+    }
+    let found = scan(&temp.path("root")).findings;
+    assert_eq!(found.len(), kinds.len());
+    for (number, finding) in found.iter().enumerate() {
+        let counterparts = &finding.key.as_ref().unwrap().counterparts;
+        let said: Vec<(&str, &[u8])> = counterparts.iter().map(|one| (one.what.as_str(), one.path.as_slice())).collect();
+        let [(what, path)] = said[..] else { panic!("{number}: {said:?}") };
+        assert!(what.starts_with(&format!("certificate of shop-{number}, issued by itself, valid until 20")), "{what}");
+        assert_eq!(path, format!("/{number}-certificate.pem").as_bytes());
+    }
+}
+
+#[test]
 #[ignore = "needs skopeo; tests/run includes it where it is installed"]
 fn what_skopeo_copies_is_found_in_every_form() {
     let (temp, scenario) = (Temp::new(), scenario());

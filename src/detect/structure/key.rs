@@ -24,7 +24,7 @@ pub(super) fn is_key_shaped(der: &[u8]) -> bool {
 }
 
 fn facts(algorithm: &str, bits: Option<u32>, fingerprint: Option<String>) -> KeyFacts {
-    KeyFacts { algorithm: Some(algorithm.to_owned()), bits, encrypted: Some(false), fingerprint }
+    KeyFacts { algorithm: Some(algorithm.to_owned()), bits, encrypted: Some(false), fingerprint, ..KeyFacts::default() }
 }
 
 /// Version, n, e, d, p, q, d mod p-1, d mod q-1, 1/q mod p, and for more than two primes the others.
@@ -41,11 +41,46 @@ fn pkcs1(mut reader: Reader<'_>) -> Option<KeyFacts> {
     if !reader.is_empty() || !odd(n) || !odd(e) || bits(n) < 256 {
         return None;
     }
+    Some(facts("rsa", Some(bits(n)), Some(rsa_fingerprint(n, e))))
+}
+
+fn rsa_fingerprint(n: &[u8], e: &[u8]) -> String {
     let mut blob = Vec::new();
     ssh::put(&mut blob, b"ssh-rsa");
     ssh::put_integer(&mut blob, e);
     ssh::put_integer(&mut blob, n);
-    Some(facts("rsa", Some(bits(n)), Some(ssh::fingerprint(&blob))))
+    ssh::fingerprint(&blob)
+}
+
+/// Fingerprint of a public key as a certificate has it: the algorithm with its parameters, and the key in the algorithm's own form.
+pub(super) fn public_fingerprint(mut algorithm: Reader<'_>, key: &[u8]) -> Option<String> {
+    match algorithm.expect(OID)? {
+        RSA | RSA_PSS => {
+            let mut parts = Reader::new(key).sequence()?;
+            let (n, e) = (parts.integer()?, parts.integer()?);
+            Some(rsa_fingerprint(n, e))
+        }
+        EC => {
+            let curve = named_curve(algorithm);
+            let name = CURVES.iter().find(|(known, ..)| *known == curve).and_then(|(_, _, name)| *name)?;
+            (key.first() == Some(&4)).then(|| ec_fingerprint(name, key))
+        }
+        [0x2b, 0x65, 0x70] => {
+            let mut blob = Vec::new();
+            ssh::put(&mut blob, b"ssh-ed25519");
+            ssh::put(&mut blob, key);
+            Some(ssh::fingerprint(&blob))
+        }
+        _ => None,
+    }
+}
+
+fn ec_fingerprint(curve: &str, point: &[u8]) -> String {
+    let mut blob = Vec::new();
+    ssh::put(&mut blob, format!("ecdsa-sha2-{curve}").as_bytes());
+    ssh::put(&mut blob, curve.as_bytes());
+    ssh::put(&mut blob, point);
+    ssh::fingerprint(&blob)
 }
 
 /// Version, p, q, g, y, x.
@@ -95,13 +130,10 @@ fn sec1(mut reader: Reader<'_>, curve: Option<&[u8]>) -> Option<KeyFacts> {
     let oid = own.or(curve).filter(|_| reader.is_empty())?;
     let known = CURVES.iter().find(|(known, ..)| *known == oid);
     let size = known.map_or(number.len() as u32 * 8, |(_, size, _)| *size);
-    let fingerprint = known.and_then(|(_, _, name)| *name).zip(point.filter(|point| point.first() == Some(&4))).map(|(name, point)| {
-        let mut blob = Vec::new();
-        ssh::put(&mut blob, format!("ecdsa-sha2-{name}").as_bytes());
-        ssh::put(&mut blob, name.as_bytes());
-        ssh::put(&mut blob, point);
-        ssh::fingerprint(&blob)
-    });
+    let fingerprint = known
+        .and_then(|(_, _, name)| *name)
+        .zip(point.filter(|point| point.first() == Some(&4)))
+        .map(|(name, point)| ec_fingerprint(name, point));
     Some(facts("ec", Some(size), fingerprint))
 }
 

@@ -10,6 +10,7 @@ mod keystore;
 mod password;
 mod pem;
 mod pgp;
+pub(crate) mod public;
 mod putty;
 mod sample;
 mod ssh;

@@ -77,7 +77,7 @@ fn key_facts(bytes: &[u8]) -> Option<KeyFacts> {
     };
     let bits = if curve { None } else { public.get(..2).map(|size| u32::from(size[0]) << 8 | u32::from(size[1])) };
     let encrypted = skip_public(public, integers, curve, name == "ecdh").map(|usage| usage != 0);
-    Some(KeyFacts { algorithm: Some(name.to_owned()), bits, encrypted, fingerprint: None })
+    Some(KeyFacts { algorithm: Some(name.to_owned()), bits, encrypted, ..KeyFacts::default() })
 }
 
 /// The octet after the public part, which is zero where no passphrase protects the rest.

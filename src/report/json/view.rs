@@ -173,6 +173,14 @@ struct KeyView {
     bits: Option<u32>,
     encrypted: Option<bool>,
     fingerprint: Option<String>,
+    counterparts: Vec<CounterpartView>,
+}
+
+#[derive(Serialize)]
+struct CounterpartView {
+    what: String,
+    path: String,
+    layer: Option<usize>,
 }
 
 impl KeyView {
@@ -182,6 +190,15 @@ impl KeyView {
             bits: key.bits,
             encrypted: key.encrypted,
             fingerprint: key.fingerprint.as_deref().map(|text| redactor.text(text).into_owned()),
+            counterparts: key
+                .counterparts
+                .iter()
+                .map(|counterpart| CounterpartView {
+                    what: redactor.text(&counterpart.what).into_owned(),
+                    path: redactor.text(&sanitise::bytes(&counterpart.path)).into_owned(),
+                    layer: counterpart.layer,
+                })
+                .collect(),
         }
     }
 }

@@ -138,6 +138,9 @@ impl<'a> Page<'a> {
         if let Some(key) = finding.key.as_ref().map(|key| place::key(redactor, key)).filter(|key| !key.is_empty()) {
             say(format!("key: {key}"));
         }
+        for counterpart in finding.key.iter().flat_map(|key| &key.counterparts).take(MAX_ALSO_LINES) {
+            say(format!("belongs to the {}", place::counterpart(redactor, counterpart)));
+        }
         if let Some(note) = &finding.note {
             say(place::clean(redactor, note));
         }
