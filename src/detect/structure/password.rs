@@ -9,8 +9,10 @@ use super::der::{OCTET_STRING, OID, Reader, SEQUENCE};
 /// None at all, and those that tools and their manuals set.
 const KNOWN: [&str; 6] = ["", "changeit", "changeme", "password", "secret", "123456"];
 
-/// Most rounds that a key is derived with here: a store may ask for any number.
-const MAX_ROUNDS: u32 = 50_000;
+/// Most rounds that a key is derived with here: a store may ask for any number, and tools ask for 10,000 at most.
+const MAX_ROUNDS: u32 = 10_240;
+/// No store with a key in it is smaller; a layer full of tiny ones would only cost time.
+const MIN_STORE: usize = 512;
 
 /// Java: SHA-1 of the password in UTF-16, two words and the store stand at its end.
 pub(super) fn of_jks(store: &[u8]) -> Option<&'static str> {
@@ -28,7 +30,7 @@ const SHA256: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01];
 
 /// PKCS#12: a MAC over the contents, its key made of the password (RFC 7292, section 4 and appendix B).
 pub(super) fn of_pkcs12(store: &[u8]) -> Option<&'static str> {
-    let mut file = Reader::new(store).sequence()?;
+    let mut file = Reader::new(store).sequence().filter(|_| store.len() >= MIN_STORE)?;
     file.small()?;
     let mut info = file.sequence()?;
     info.expect(OID)?;
