@@ -116,7 +116,7 @@ mod tests {
 
     use super::super::arguments::{Arguments, Verb};
     use super::*;
-    use crate::finding::{Confidence, Coverage, Finding, Place, RuleFacts, Secret, Severity};
+    use crate::finding::{Confidence, Finding, Place, RuleFacts, Secret, Severity};
     use crate::source::SourceError;
 
     fn plan(flags: &str) -> Plan {
@@ -137,28 +137,12 @@ mod tests {
             remediation: String::new(),
             pairs: Vec::new(),
         };
-        Finding {
-            id: String::new(),
-            rule: Arc::new(rule),
-            severity,
-            confidence,
-            secret: Secret::new(*b"hunter2-hunter2", 0),
-            suppressed: None,
-            image: 0,
-            place: Place::Config { pointer: "/config/Env/0".to_owned() },
-            also: Vec::new(),
-            decoding: Vec::new(),
-            visibility: None,
-            key: None,
-            note: None,
-            host: None,
-            pair: Vec::new(),
-            matched_too: Vec::new(),
-        }
+        let place = Place::Config { pointer: "/config/Env/0".to_owned() };
+        Finding { severity, confidence, ..Finding::new(&Arc::new(rule), Secret::new(*b"hunter2-hunter2", 0), place) }
     }
 
     fn scan_of(findings: Vec<Finding>, gap: bool) -> Scan {
-        let mut scan = Scan { rules_hash: String::new(), images: Vec::new(), findings, coverage: Coverage::default() };
+        let mut scan = Scan { findings, ..Scan::new("") };
         if gap {
             scan.coverage.skip(Reason::DamagedStream, "layer 1", None, "");
         }

@@ -75,8 +75,10 @@ pub(super) fn judge(matched: &Match<'_>, groups: &Groups<'_>) -> Option<Candidat
     }
     verdict.doubt(matched, &secret, groups);
     if rule.allow.iter().any(|allow| allow.get().is_some_and(|allow| allow.is_match(&secret))) {
-        verdict.suppressed =
-            Some(Suppression { reason: "well-known", detail: "a value that the provider's documentation or tools publish".to_owned() });
+        verdict.suppressed = Some(Suppression {
+            reason: "well-known".into(),
+            detail: "a value that the provider's documentation or tools publish".to_owned(),
+        });
     }
     let secret = Secret::new(without_marks(rule, secret), matched.marker);
     Some(verdict.candidate(matched.number, rule, matched.span.clone(), secret, decoding, host_after(matched.text, matched.span.end)))
@@ -130,7 +132,7 @@ impl Verdicts {
                 self.facts = facts;
             }
             Parsed::Plausible(facts) => self.facts = facts,
-            Parsed::Dummy { reason, detail } => self.suppressed = Some(Suppression { reason, detail }),
+            Parsed::Dummy { reason, detail } => self.suppressed = Some(Suppression { reason: reason.into(), detail }),
             Parsed::No => return None,
         }
         Some(())
@@ -146,7 +148,7 @@ impl Verdicts {
             }
             (Verdict::Mismatch, Mismatch::Suppress) => {
                 let detail = format!("the {} in it is wrong: not a token that was ever issued", check.kind.name());
-                self.suppressed = Some(Suppression { reason: "checksum-mismatch", detail });
+                self.suppressed = Some(Suppression { reason: "checksum-mismatch".into(), detail });
             }
             (Verdict::Mismatch, Mismatch::Demote) => {
                 self.confidence = Confidence::Possible;
@@ -230,7 +232,7 @@ fn dummy(matched: &Match<'_>, secret: &[u8], groups: &Groups<'_>) -> Option<Opti
         Some(Placeholder::Reference(_)) => None,
         // A guess that turns out to be a placeholder was a wrong guess.
         Some(Placeholder::Dummy(_)) if matched.marker == 0 => None,
-        Some(Placeholder::Dummy(word)) => Some(Some(Suppression { reason: "placeholder", detail: detail(word) })),
+        Some(Placeholder::Dummy(word)) => Some(Some(Suppression { reason: "placeholder".into(), detail: detail(word) })),
     }
 }
 

@@ -145,24 +145,8 @@ mod tests {
             remediation: String::new(),
             pairs: Vec::new(),
         };
-        Finding {
-            id: String::new(),
-            rule: Arc::new(rule),
-            severity,
-            confidence,
-            secret: Secret::new(*b"secret", 0),
-            suppressed: None,
-            image: 0,
-            place: Place::Config { pointer: String::new() },
-            also: Vec::new(),
-            decoding: Vec::new(),
-            visibility: None,
-            key: None,
-            note: None,
-            host: None,
-            pair: Vec::new(),
-            matched_too: Vec::new(),
-        }
+        let place = Place::Config { pointer: String::new() };
+        Finding { severity, confidence, ..Finding::new(&Arc::new(rule), Secret::new(*b"secret", 0), place) }
     }
 
     fn scan(findings: Vec<Finding>, skipped: Option<Reason>) -> Scan {
@@ -170,7 +154,7 @@ mod tests {
         if let Some(reason) = skipped {
             coverage.skip(reason, "layer 1", None, "");
         }
-        Scan { rules_hash: String::new(), images: Vec::new(), findings, coverage }
+        Scan { findings, coverage, ..Scan::new("") }
     }
 
     #[test]
@@ -195,7 +179,7 @@ mod tests {
     #[test]
     fn a_suppressed_finding_never_gates() {
         let mut finding = finding(Severity::Critical, Confidence::Confirmed);
-        finding.suppressed = Some(Suppression { reason: "placeholder", detail: String::new() });
+        finding.suppressed = Some(Suppression { reason: "placeholder".into(), detail: String::new() });
         assert!(!Gate { fail_on: Some(Severity::Low), min_confidence: Confidence::Possible }.gates(&finding));
     }
 

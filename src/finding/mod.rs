@@ -3,12 +3,14 @@
 //! Pure data. Nothing here reads, matches or prints.
 
 mod coverage;
+pub mod fingerprint;
 mod gate;
 mod level;
 mod pair;
 mod place;
 mod secret;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 pub use coverage::{Coverage, MAX_SKIPPED, Reason, Skipped};
@@ -59,8 +61,8 @@ pub enum Visibility {
 /// Why a finding is listed but never gates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Suppression {
-    /// One word: `checksum-mismatch`, `well-known`, `placeholder`, ...
-    pub reason: &'static str,
+    /// One word: `checksum-mismatch`, `well-known`, `placeholder`, `allowed`, ...
+    pub reason: Cow<'static, str>,
     /// The same for people.
     pub detail: String,
 }
@@ -91,11 +93,37 @@ pub struct Counterpart {
     pub layer: Option<usize>,
 }
 
+/// How a finding stands to a baseline, or to an older image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Novelty {
+    /// Was not there.
+    New,
+    /// The secret was there, under another path.
+    Moved,
+    /// Was there.
+    Known,
+}
+
+/// A finding that was there once, as baselines and older reports remember it: no secret, no hash that could be guessed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remembered {
+    /// [`Finding::id`].
+    pub id: String,
+    /// The rule's id.
+    pub rule: String,
+    /// How bad.
+    pub severity: Severity,
+    /// Where, for people; redacted.
+    pub place: String,
+}
+
 /// One secret at one place.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finding {
-    /// The same for the same secret, rule and path.
+    /// The same for the same secret, rule and path, whatever the layer; see [`fingerprint`].
     pub id: String,
+    /// The same for the same secret, whatever the rule and the path.
+    pub secret_id: String,
     /// What found it.
     pub rule: Arc<RuleFacts>,
     /// The rule's, unless the secret itself says otherwise.
@@ -113,7 +141,7 @@ pub struct Finding {
     /// Further places of the same secret that say nothing new; at most [`MAX_ALSO`].
     pub also: Vec<Place>,
     /// Steps from the file's bytes to the secret.
-    pub decoding: Vec<&'static str>,
+    pub decoding: Vec<Cow<'static, str>>,
     /// None for places that no layer can hide: config, history, labels, annotations, attestations.
     pub visibility: Option<Visibility>,
     /// Public facts, for private keys.
@@ -126,6 +154,34 @@ pub struct Finding {
     pub pair: Vec<String>,
     /// Ids of less specific rules that matched the same text.
     pub matched_too: Vec<String>,
+    /// Set where findings were compared with older ones.
+    pub novelty: Option<Novelty>,
+}
+
+impl Finding {
+    /// A likely finding of `rule` in the first image, with nothing more known of it.
+    pub fn new(rule: &Arc<RuleFacts>, secret: Secret, place: Place) -> Self {
+        Self {
+            id: String::new(),
+            secret_id: String::new(),
+            rule: Arc::clone(rule),
+            severity: rule.severity,
+            confidence: Confidence::Likely,
+            secret,
+            suppressed: None,
+            image: 0,
+            place,
+            also: Vec::new(),
+            decoding: Vec::new(),
+            visibility: None,
+            key: None,
+            note: None,
+            host: None,
+            pair: Vec::new(),
+            matched_too: Vec::new(),
+            novelty: None,
+        }
+    }
 }
 
 /// Most entries of [`Finding::also`].
@@ -172,4 +228,13 @@ pub struct Scan {
     pub findings: Vec<Finding>,
     /// What was read and what was not.
     pub coverage: Coverage,
+    /// Findings of the baseline or of the older image that are no longer there; none without a comparison.
+    pub fixed: Option<Vec<Remembered>>,
+}
+
+impl Scan {
+    /// A scan that read nothing yet.
+    pub fn new(rules_hash: impl Into<String>) -> Self {
+        Self { rules_hash: rules_hash.into(), images: Vec::new(), findings: Vec::new(), coverage: Coverage::default(), fixed: None }
+    }
 }

@@ -4,10 +4,17 @@ use std::fmt;
 
 /// The text of a credential. Formatting it redacts; [`Secret::expose`] is the only way out, and greppable.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Secret {
-    bytes: Box<[u8]>,
-    /// How many leading bytes are a public marker of the format (`ghp_`), the same for every such credential.
-    marker: u8,
+pub struct Secret(Text);
+
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Text {
+    Raw {
+        bytes: Box<[u8]>,
+        /// How many leading bytes are a public marker of the format (`ghp_`), the same for every such credential.
+        marker: u8,
+    },
+    /// Read from a report: only what the report showed of it.
+    Withheld(Box<str>),
 }
 
 impl Secret {
@@ -16,29 +23,37 @@ impl Secret {
         let bytes = bytes.into();
         // A marker that is most of the text would show most of the text.
         let marker = if marker * 3 <= bytes.len() { marker.min(16) as u8 } else { 0 };
-        Self { bytes, marker }
+        Self(Text::Raw { bytes, marker })
     }
 
-    /// The raw bytes, for matching, hashing, and reports that were asked to show secrets.
+    /// A secret that is not at hand: `redacted` is what a report showed of it.
+    pub fn withheld(redacted: impl Into<Box<str>>) -> Self {
+        Self(Text::Withheld(redacted.into()))
+    }
+
+    /// The raw bytes, for matching, hashing, and reports that were asked to show secrets; of a withheld one what may be shown.
     pub fn expose(&self) -> &[u8] {
-        &self.bytes
+        match &self.0 {
+            Text::Raw { bytes, .. } => bytes,
+            Text::Withheld(redacted) => redacted.as_bytes(),
+        }
     }
 
-    /// Length in bytes.
-    pub fn len(&self) -> usize {
-        self.bytes.len()
-    }
-
-    /// Whether there is nothing in it.
-    pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+    /// Whether the raw bytes are not at hand.
+    pub fn is_withheld(&self) -> bool {
+        matches!(self.0, Text::Withheld(_))
     }
 
     /// What may be shown: the format's public marker, if it has one, and the length.
     pub fn redacted(&self) -> String {
-        let shown = &self.bytes[..usize::from(self.marker)];
-        let shown: String = shown.iter().filter(|b| b.is_ascii_graphic()).map(|&b| char::from(b)).collect();
-        format!("{shown}****({})", self.bytes.len())
+        match &self.0 {
+            Text::Withheld(redacted) => redacted.to_string(),
+            Text::Raw { bytes, marker } => {
+                let shown = &bytes[..usize::from(*marker)];
+                let shown: String = shown.iter().filter(|b| b.is_ascii_graphic()).map(|&b| char::from(b)).collect();
+                format!("{shown}****({})", bytes.len())
+            }
+        }
     }
 }
 

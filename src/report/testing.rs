@@ -20,7 +20,7 @@ pub(super) fn context(scan: &Scan, exposure: Exposure) -> Context {
 }
 
 pub(super) fn empty() -> Scan {
-    Scan { rules_hash: "r0".to_owned(), images: Vec::new(), findings: Vec::new(), coverage: Coverage::default() }
+    Scan::new("r0")
 }
 
 pub(super) fn scan_with_secrets(secrets: &[&[u8]]) -> Scan {
@@ -42,24 +42,9 @@ fn rule(id: &str, severity: Severity) -> Arc<RuleFacts> {
 }
 
 fn finding(rule: &Arc<RuleFacts>, secret: &[u8], place: Place) -> Finding {
-    Finding {
-        id: format!("{}-id", rule.id),
-        rule: Arc::clone(rule),
-        severity: rule.severity,
-        confidence: Confidence::Likely,
-        secret: Secret::new(secret, if secret.starts_with(b"tok_") { 4 } else { 0 }),
-        suppressed: None,
-        image: 0,
-        place,
-        also: Vec::new(),
-        decoding: Vec::new(),
-        visibility: None,
-        key: None,
-        note: None,
-        host: None,
-        pair: Vec::new(),
-        matched_too: Vec::new(),
-    }
+    let secret = Secret::new(secret, if secret.starts_with(b"tok_") { 4 } else { 0 });
+    let secret_id = format!("secret-{}", secret.expose().len());
+    Finding { id: format!("{}-id", rule.id), secret_id, ..Finding::new(rule, secret, place) }
 }
 
 fn file(layer: usize, path: &[u8], inner: &[&[u8]], line: u64) -> Place {
@@ -111,7 +96,7 @@ pub(super) fn rich() -> Scan {
         },
         Finding {
             visibility: Some(Visibility::InFinalImage),
-            decoding: vec!["base64"],
+            decoding: vec!["base64".into()],
             note: None,
             host: None,
             pair: Vec::new(),
@@ -132,7 +117,7 @@ pub(super) fn rich() -> Scan {
         finding(&password, b"swordfish-77", Place::History { pointer: "/history/4/created_by".to_owned(), layer: Some(2) }),
         finding(&password, b"swordfish-77", Place::Label { pointer: "/config/Labels/swordfish-77~1x".to_owned() }),
         Finding {
-            suppressed: Some(Suppression { reason: "placeholder", detail: "it says so: changeme-please".to_owned() }),
+            suppressed: Some(Suppression { reason: "placeholder".into(), detail: "it says so: changeme-please".to_owned() }),
             ..finding(&password, b"changeme-please", Place::Config { pointer: "/config/Env/0".to_owned() })
         },
         Finding {
@@ -157,5 +142,5 @@ pub(super) fn rich() -> Scan {
     coverage.skip(Reason::TooLarge, "app.tar layer 1 /app/swordfish-77.zip", Some(3_000_000_000), "expands to more than 1 GiB");
     coverage.skip(Reason::NotAFile, "app.tar layer 1 /dev/null", None, "character device");
     coverage.skip(Reason::TooLarge, "app.tar layer 2 /big\u{202e}.zip", None, "expands to more than 1 GiB");
-    Scan { rules_hash: "r1".to_owned(), images: vec![image(), rootfs], findings, coverage }
+    Scan { images: vec![image(), rootfs], findings, coverage, ..Scan::new("r1") }
 }

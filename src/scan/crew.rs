@@ -9,6 +9,7 @@ use std::io::Read;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use rayon::prelude::*;
 use rayon::{Scope, ThreadPool, ThreadPoolBuilder};
 
 use super::blob::{self, BlobResult, Job};
@@ -75,6 +76,14 @@ impl<'c> Crew<'c> {
     }
 
     /// As many readers as there may be, each of which takes the next blob when it is done with one.
+    /// Applies `function` to all `items`, in their order.
+    pub(super) fn map<T: Send, R: Send>(&self, items: Vec<T>, function: impl Fn(T) -> R + Send + Sync) -> Vec<R> {
+        match &self.pool {
+            Some(pool) => pool.install(|| items.into_par_iter().map(function).collect()),
+            None => items.into_iter().map(function).collect(),
+        }
+    }
+
     fn run_readers<'s>(&'s self, pool: &ThreadPool, source: &'s dyn Source, keys: &[(BlobKey, Option<u64>)], jobs: &'s [Job]) {
         let next = &AtomicUsize::new(0);
         pool.in_place_scope(|scope| {

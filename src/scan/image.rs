@@ -11,8 +11,8 @@ use super::documents::{self, InDocument};
 use super::gather::Found;
 use crate::detect::Candidate;
 use crate::finding::{
-    Counterpart, Coverage, Finding, ImageFacts, LayerFacts, MAX_ALSO, Part, Place, Position, Reason, RuleFacts, Scan, Severity, Visibility,
-    pair,
+    Counterpart, Coverage, Finding, ImageFacts, LayerFacts, MAX_ALSO, Place, Position, Reason, RuleFacts, Scan, Severity, Visibility,
+    fingerprint, pair,
 };
 use crate::layer::index::Fate;
 use crate::layer::{Entry, EntryKind};
@@ -365,22 +365,19 @@ fn finding(
     let rule: Arc<RuleFacts> = Arc::clone(&crew.rules.rule(candidate.rule).facts);
     let is_expired = candidate.expires.zip(crew.options.now).is_some_and(|(expires, now)| expires < now);
     Finding {
-        id: fingerprint(&rule.id, candidate.secret.expose(), &place),
+        id: fingerprint::plain(&rule.id, &candidate.secret, &place),
         severity: if is_expired { Severity::Low } else { candidate.severity },
         confidence: candidate.confidence,
-        secret: candidate.secret.clone(),
         suppressed: candidate.suppressed.clone(),
         image,
-        place,
         also,
-        decoding: candidate.decoding.clone(),
+        decoding: candidate.decoding.iter().map(|&step| step.into()).collect(),
         visibility,
         key: candidate.key.clone(),
         note: candidate.note.clone(),
         host: candidate.host.clone(),
-        pair: Vec::new(),
         matched_too: matched_too.iter().map(|&rule| crew.rules.rule(rule).facts.id.clone()).collect(),
-        rule,
+        ..Finding::new(&rule, candidate.secret.clone(), place)
     }
 }
 
@@ -408,24 +405,6 @@ fn counterparts(image: &Image, results: &Results, findings: &mut [Finding]) {
             }
         }
     }
-}
-
-/// The same for the same secret, rule and path (or pointer), whatever the layer.
-fn fingerprint(rule: &str, secret: &[u8], place: &Place) -> String {
-    let mut hasher = crate::oci::Hasher::new(crate::oci::Algorithm::Sha256);
-    let part = match place.part() {
-        None | Some(Part::Content) => String::new(),
-        Some(part) => format!("{part:?}"),
-    };
-    let inner = place.inner().join(&b'!');
-    // A step's number changes when a line is added to the Dockerfile; what it says does not.
-    let pointer: String =
-        place.pointer().unwrap_or_default().split('/').filter(|step| step.parse::<u32>().is_err()).collect::<Vec<_>>().join("/");
-    for field in [b"layersift/1", rule.as_bytes(), secret, place.path().unwrap_or_default(), &inner, part.as_bytes(), pointer.as_bytes()] {
-        hasher.update(&(field.len() as u64).to_le_bytes());
-        hasher.update(field);
-    }
-    hasher.finish().hex()[..32].to_owned()
 }
 
 /// Members of an archive that no image refers to.

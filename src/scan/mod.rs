@@ -9,10 +9,10 @@ mod documents;
 mod gather;
 mod image;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::Read;
 
-use crate::finding::{Coverage, Reason, Scan};
+use crate::finding::{Reason, Scan, Secret, fingerprint};
 use crate::oci::Platform;
 use crate::rule::RuleSet;
 use crate::source::{self, BlobKey, BlobSink, Contents, Opened, Reference, Source, SourceError};
@@ -61,12 +61,14 @@ pub struct Options {
     pub now: Option<i64>,
     /// Bounds.
     pub limits: Limits,
+    /// The project's key for fingerprints; none to make them without one.
+    pub key: Option<fingerprint::Key>,
 }
 
 impl Default for Options {
     fn default() -> Self {
         let jobs = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { jobs, max_memory: None, verify: Verify::Digests, platform: None, now: None, limits: Limits::default() }
+        Self { jobs, max_memory: None, verify: Verify::Digests, platform: None, now: None, limits: Limits::default(), key: None }
     }
 }
 
@@ -114,7 +116,7 @@ pub struct Outcome {
 /// Scans targets one after the other, each with all threads.
 pub fn run(targets: &[Reference], rules: &RuleSet, options: &Options, progress: &dyn Progress) -> Outcome {
     let crew = Crew::new(rules, options, progress);
-    let mut scan = Scan { rules_hash: rules.hash().to_owned(), images: Vec::new(), findings: Vec::new(), coverage: Coverage::default() };
+    let mut scan = Scan::new(rules.hash());
     let mut failures = Vec::new();
     for target in targets {
         if let Err(error) = one(target, &crew, options, &mut scan) {
@@ -122,7 +124,17 @@ pub fn run(targets: &[Reference], rules: &RuleSet, options: &Options, progress: 
             failures.push(Failure { target: target.to_string(), error });
         }
     }
+    name(&mut scan, &crew);
     Outcome { scan, failures }
+}
+
+/// Gives findings their final names. Sealing the secrets is work for all threads.
+fn name(scan: &mut Scan, crew: &Crew<'_>) {
+    let secrets: HashSet<&Secret> = scan.findings.iter().map(|finding| &finding.secret).collect();
+    let key = crew.options.key.as_ref();
+    let seal = |secret: &Secret| (secret.expose().to_vec(), fingerprint::Sealed::new(secret, key));
+    let sealed: HashMap<Vec<u8>, fingerprint::Sealed> = crew.map(secrets.into_iter().collect(), seal).into_iter().collect();
+    fingerprint::rename(&mut scan.findings, |secret| sealed.get(secret));
 }
 
 /// Scans one target into `scan`.

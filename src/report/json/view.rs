@@ -97,7 +97,7 @@ pub(super) struct FindingView<'a> {
     image: usize,
     place: PlaceView<'a>,
     also: Vec<PlaceView<'a>>,
-    decoding: &'a [&'static str],
+    decoding: &'a [std::borrow::Cow<'static, str>],
     visibility: Option<VisibilityView<'a>>,
     key: Option<KeyView>,
     note: Option<String>,
@@ -141,13 +141,13 @@ impl<'a> FindingView<'a> {
 
 #[derive(Serialize)]
 struct SuppressedView {
-    reason: &'static str,
+    reason: String,
     detail: String,
 }
 
 impl SuppressedView {
     fn new(suppression: &Suppression, redactor: &Redactor) -> Self {
-        Self { reason: suppression.reason, detail: redactor.text(&suppression.detail).into_owned() }
+        Self { reason: suppression.reason.to_string(), detail: redactor.text(&suppression.detail).into_owned() }
     }
 }
 

@@ -47,7 +47,7 @@ impl Page<'_> {
     pub(super) fn suppressed(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
         for suppression in self.scan.findings.iter().filter_map(|finding| finding.suppressed.as_ref()) {
-            *reasons.entry(suppression.reason).or_default() += 1;
+            *reasons.entry(suppression.reason.as_ref()).or_default() += 1;
         }
         if reasons.is_empty() {
             return Ok(());
