@@ -32,6 +32,8 @@ Exit codes:
 pub(super) enum Verb {
     /// Look for secrets in images
     Scan(Box<ScanArguments>),
+    /// Keep what is known of images, so that only new findings fail
+    Baseline(BaselineArguments),
     /// List, show and check rules
     Rules(RulesArguments),
     /// Print the JSON Schema of the JSON report
@@ -62,9 +64,8 @@ Exit codes:
 #[derive(Debug, Args)]
 #[command(after_help = SCAN_EXAMPLES)]
 pub(super) struct ScanArguments {
-    /// Image archives, OCI layouts or folders; `-` is standard input
-    #[arg(required = true, value_name = "IMAGE")]
-    pub(super) targets: Vec<String>,
+    #[command(flatten)]
+    pub(super) read: ReadArguments,
 
     /// How to write the report
     #[arg(
@@ -118,6 +119,18 @@ pub(super) struct ScanArguments {
     #[arg(long, value_name = "N", default_value = "1", value_parser = exit_code, help_heading = "Gate")]
     pub(super) exit_code: u8,
 
+    /// Fail only on findings that this file does not know; `layersift baseline create` writes it
+    #[arg(long, value_name = "FILE", help_heading = "Gate")]
+    pub(super) baseline: Option<PathBuf>,
+}
+
+/// What to read, and how.
+#[derive(Debug, Args)]
+pub(super) struct ReadArguments {
+    /// Image archives, OCI layouts or folders; `-` is standard input
+    #[arg(required = true, value_name = "IMAGE")]
+    pub(super) targets: Vec<String>,
+
     /// Only images for this platform: os/architecture or os/architecture/variant
     #[arg(long, value_name = "PLATFORM", help_heading = "Scan")]
     pub(super) platform: Option<Platform>,
@@ -132,6 +145,10 @@ pub(super) struct ScanArguments {
     /// Do not check blobs and layers against their digests
     #[arg(long, help_heading = "Scan")]
     pub(super) no_verify: bool,
+
+    /// A file with the project's key for fingerprints; without it LAYERSIFT_KEY has the key, if it is set
+    #[arg(long, value_name = "FILE", help_heading = "Scan")]
+    pub(super) key_file: Option<PathBuf>,
 
     /// Threads; as many as there are processors without it
     #[arg(short, long, value_name = "N", help_heading = "Scan")]
@@ -148,6 +165,42 @@ pub(super) struct ScanArguments {
     /// Say nothing on standard error but errors
     #[arg(short, long)]
     pub(super) quiet: bool,
+}
+
+const BASELINE_EXAMPLES: &str = "\
+Examples:
+  Take what is there today for known, and fail on what comes later only:
+      layersift baseline create app.tar
+      layersift scan app.tar --baseline layersift-baseline.json
+  What has changed, and then the same for good:
+      layersift baseline diff app.tar
+      layersift baseline update app.tar";
+
+#[derive(Debug, Args)]
+#[command(after_help = BASELINE_EXAMPLES)]
+pub(super) struct BaselineArguments {
+    #[command(subcommand)]
+    pub(super) verb: BaselineVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum BaselineVerb {
+    /// Write a new baseline of all findings that are not suppressed
+    Create(Box<KnownArguments>),
+    /// Write a baseline anew, and say what changed
+    Update(Box<KnownArguments>),
+    /// Say what changed since the baseline was written: exit code 1 if something is new
+    Diff(Box<KnownArguments>),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct KnownArguments {
+    /// The baseline
+    #[arg(short = 'f', long = "file", value_name = "FILE", default_value = "layersift-baseline.json")]
+    pub(super) file: PathBuf,
+
+    #[command(flatten)]
+    pub(super) read: ReadArguments,
 }
 
 /// Which rules take part.
@@ -297,7 +350,7 @@ mod tests {
         let scan = scan("").unwrap();
         assert_eq!((scan.fail_on, scan.min_confidence, scan.exit_code), (FailOn(Some(Severity::Low)), Confidence::Likely, 1));
         assert_eq!((scan.format, scan.scope, scan.severity), (FormatName::Table, Scope::All, vec![]));
-        assert_eq!(scan.targets, ["app.tar"]);
+        assert_eq!(scan.read.targets, ["app.tar"]);
     }
 
     #[test]

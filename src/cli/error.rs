@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::finding::BaselineError;
+use crate::finding::fingerprint::WeakKey;
 use crate::rule::RuleError;
 use crate::source::SourceError;
 
@@ -28,6 +30,28 @@ pub(super) enum CliError {
         path: PathBuf,
         /// What the system said.
         error: io::Error,
+    },
+    /// A baseline that cannot be used.
+    #[error("cannot use {}: {error}", .path.display())]
+    Baseline {
+        /// The baseline.
+        path: PathBuf,
+        /// Why.
+        error: BaselineError,
+    },
+    /// A new baseline in the place of an old one.
+    #[error("there is a baseline at {} already", .path.display())]
+    BaselineExists {
+        /// The baseline.
+        path: PathBuf,
+    },
+    /// A key for fingerprints that is none.
+    #[error("cannot use {}: {error}", .origin.display())]
+    Key {
+        /// The file or the variable.
+        origin: PathBuf,
+        /// Why.
+        error: WeakKey,
     },
     /// A folder to write rules to that is not fit for it.
     #[error("cannot export to {}: {problem}", .path.display())]
@@ -58,6 +82,12 @@ impl CliError {
                 "`layersift rules list` names all rules; a selector is a word or a glob, or id:, tag:, provider: or severity: and a word",
             ),
             CliError::Rules(_) => Some("`layersift rules check FILE` names everything that is wrong with a rule file"),
+            CliError::Baseline { error: BaselineError::OtherKey { .. }, .. } => {
+                Some("give the key that the baseline was made with (--key-file or LAYERSIFT_KEY), or create the baseline anew")
+            }
+            CliError::Baseline { .. } => Some("`layersift baseline create IMAGE` writes one"),
+            CliError::BaselineExists { .. } => Some("`layersift baseline update` writes it anew and says what changed"),
+            CliError::Key { .. } => Some("for example: `head -c 32 /dev/urandom | base64`"),
             CliError::NothingToTest => Some("say it with --text, or name a file with --input (`-` is standard input)"),
             CliError::Input { .. } | CliError::Output { .. } | CliError::Folder { .. } | CliError::Stdout(_) => None,
         }

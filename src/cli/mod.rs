@@ -4,7 +4,9 @@
 //! the code goes back to `main`.
 
 mod arguments;
+mod baseline;
 mod error;
+mod key;
 mod output;
 mod progress;
 mod rules;
@@ -35,6 +37,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     };
     let done = match arguments.verb {
         Verb::Scan(arguments) => scan::run(*arguments),
+        Verb::Baseline(arguments) => baseline::run(arguments),
         Verb::Rules(arguments) => rules::run(arguments),
         Verb::Schema => schema::run(),
     };

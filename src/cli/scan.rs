@@ -3,10 +3,11 @@
 use std::io::{self, IsTerminal as _};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::arguments::ScanArguments;
+use super::arguments::{ReadArguments, ScanArguments};
 use super::error::{CliError, source_hint};
 use super::output::Output;
-use super::{FATAL, complain, note, progress, rules};
+use super::{FATAL, baseline, complain, key, note, progress, rules};
+use crate::finding::fingerprint::Key;
 use crate::finding::{Filter, Gate, Reason, Scan};
 use crate::report::{Context, Exposure, FormatName, Redactor};
 use crate::scan::{self, Failure, Options, Outcome, Verify};
@@ -25,24 +26,43 @@ struct Plan {
 
 pub(super) fn run(arguments: ScanArguments) -> Result<u8, CliError> {
     let plan = Plan::new(&arguments);
+    let key = key::load(arguments.read.key_file.as_deref())?;
+    // What is asked for is opened before the scan, so that nobody waits in vain.
+    let baseline = arguments.baseline.as_deref().map(|path| baseline::load(path, key.as_ref())).transpose()?;
+    let output = Output::open(arguments.output.as_deref(), plan.exposure)?;
+    if plan.exposure == Exposure::Shown && !arguments.read.quiet && io::stderr().is_terminal() {
+        note("note", "secrets will be shown in clear");
+    }
+    let mut outcome = read(&arguments.read, key)?;
+    if let Some(baseline) = baseline {
+        baseline.compare(&mut outcome.scan);
+    }
+    plan.conclude(outcome, output)
+}
+
+/// Scans what `arguments` name.
+pub(super) fn read(arguments: &ReadArguments, key: Option<Key>) -> Result<Outcome, CliError> {
     let rules = rules::load(&arguments.rules, &arguments.choice.selection())?;
     if !arguments.quiet {
         rules::say_left_out(rules.left_out());
     }
-    let output = Output::open(arguments.output.as_deref(), plan.exposure)?;
-    if plan.exposure == Exposure::Shown && !arguments.quiet && io::stderr().is_terminal() {
-        note("note", "secrets will be shown in clear");
-    }
     let (references, unknown) = references(&arguments.targets);
     let progress = progress::progress(!arguments.quiet && !arguments.no_progress);
-    let mut outcome = scan::run(&references, &rules, &options(&arguments), &*progress);
+    let mut outcome = scan::run(&references, &rules, &options(arguments, key), &*progress);
     // The line has to go before anything else is written to the terminal.
     drop(progress);
     add_unknown(&mut outcome, unknown);
-    plan.conclude(outcome, output)
+    Ok(outcome)
 }
 
-fn options(arguments: &ScanArguments) -> Options {
+/// Says what could not be opened.
+pub(super) fn complain_of(failures: &[Failure], redactor: &Redactor) {
+    for Failure { error, .. } in failures {
+        complain(&redactor.text(&error.to_string()), source_hint(error));
+    }
+}
+
+fn options(arguments: &ReadArguments, key: Option<Key>) -> Options {
     let usual = Options::default();
     Options {
         jobs: arguments.jobs.map_or(usual.jobs, std::num::NonZeroUsize::get),
@@ -50,6 +70,7 @@ fn options(arguments: &ScanArguments) -> Options {
         verify: if arguments.no_verify { Verify::Nothing } else { Verify::Digests },
         platform: arguments.platform.clone(),
         now: SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|since| i64::try_from(since.as_secs()).ok()),
+        key,
         ..usual
     }
 }
@@ -87,9 +108,7 @@ impl Plan {
         self.filter.apply(&mut scan);
         let context = Context { redactor, gate: self.gate, width: output.width(), colour: output.colour() };
         output.write(|out| self.format.format().write(&scan, &context, out))?;
-        for Failure { error, .. } in &failures {
-            complain(&context.redactor.text(&error.to_string()), source_hint(error));
-        }
+        complain_of(&failures, &context.redactor);
         Ok(self.exit_code(&scan, &failures))
     }
 

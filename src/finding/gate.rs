@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
-use super::{Confidence, Finding, Scan, Severity, UnknownLevel, Visibility};
+use super::{Confidence, Finding, Novelty, Scan, Severity, UnknownLevel, Visibility};
 
 /// Which findings fail a build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,10 +23,11 @@ impl Default for Gate {
 }
 
 impl Gate {
-    /// Whether `finding` fails the build. A suppressed one never does.
+    /// Whether `finding` fails the build. A suppressed one never does, nor one that a baseline knows.
     pub fn gates(&self, finding: &Finding) -> bool {
         let severe = self.fail_on.is_some_and(|least| finding.severity >= least);
-        severe && finding.suppressed.is_none() && finding.confidence >= self.min_confidence
+        let novel = finding.novelty.is_none_or(|novelty| novelty == Novelty::New);
+        severe && novel && finding.suppressed.is_none() && finding.confidence >= self.min_confidence
     }
 
     /// What the scan comes to. Findings win over gaps: a build that must stop stops for the stronger reason.
@@ -181,6 +182,12 @@ mod tests {
         let mut finding = finding(Severity::Critical, Confidence::Confirmed);
         finding.suppressed = Some(Suppression { reason: "placeholder".into(), detail: String::new() });
         assert!(!Gate { fail_on: Some(Severity::Low), min_confidence: Confidence::Possible }.gates(&finding));
+    }
+
+    #[test]
+    fn of_findings_compared_with_a_baseline_only_new_ones_gate() {
+        let gates = |novelty| Gate::default().gates(&Finding { novelty, ..finding(Severity::High, Confidence::Likely) });
+        assert_eq!([None, Some(Novelty::New), Some(Novelty::Moved), Some(Novelty::Known)].map(gates), [true, true, false, false]);
     }
 
     #[test]

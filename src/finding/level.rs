@@ -4,7 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 /// What the finder of the secret can do with it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Of use only together with something else.
     Low,

@@ -2,6 +2,7 @@
 //!
 //! Pure data. Nothing here reads, matches or prints.
 
+mod baseline;
 mod coverage;
 pub mod fingerprint;
 mod gate;
@@ -13,6 +14,7 @@ mod secret;
 use std::borrow::Cow;
 use std::sync::Arc;
 
+pub use baseline::{Baseline, BaselineError, Compared};
 pub use coverage::{Coverage, MAX_SKIPPED, Reason, Skipped};
 pub use gate::{Filter, Gate, Outcome, Scope};
 pub use level::{Confidence, Severity, UnknownLevel};
@@ -104,11 +106,24 @@ pub enum Novelty {
     Known,
 }
 
+impl Novelty {
+    /// The word in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Novelty::New => "new",
+            Novelty::Moved => "moved",
+            Novelty::Known => "known",
+        }
+    }
+}
+
 /// A finding that was there once, as baselines and older reports remember it: no secret, no hash that could be guessed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Remembered {
     /// [`Finding::id`].
     pub id: String,
+    /// [`Finding::secret_id`].
+    pub secret_id: String,
     /// The rule's id.
     pub rule: String,
     /// How bad.

@@ -46,7 +46,7 @@ impl<'a> Serialize for Report<'a> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (scan, redactor): (&'a Scan, &'a Redactor) = (self.scan, self.redactor);
         let tool = Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION"), rules_hash: &scan.rules_hash };
-        let mut report = serializer.serialize_struct("Report", 6)?;
+        let mut report = serializer.serialize_struct("Report", 7)?;
         report.serialize_field("schema", &SCHEMA)?;
         report.serialize_field("tool", &tool)?;
         report.serialize_field("images", &Each(&scan.images, |image: &'a ImageFacts| ImageView::new(image, redactor)))?;
@@ -55,6 +55,10 @@ impl<'a> Serialize for Report<'a> {
             &Each(&scan.findings, |finding: &'a Finding| FindingView::new(finding, self.layers_of(finding), redactor)),
         )?;
         report.serialize_field("coverage", &CoverageView::new(&scan.coverage, redactor))?;
+        match &scan.fixed {
+            Some(fixed) => report.serialize_field("fixed", fixed)?,
+            None => report.skip_field("fixed")?,
+        }
         report.serialize_field("complete", &scan.coverage.is_complete())?;
         report.end()
     }

@@ -18,7 +18,7 @@ use std::str::FromStr;
 
 pub use redact::{Exposure, Redactor};
 
-use crate::finding::{Gate, Scan};
+use crate::finding::{Finding, Gate, Remembered, Scan};
 
 /// The JSON Schema (draft 2020-12) of the JSON report.
 pub const JSON_SCHEMA: &str = include_str!("schema/report-1.schema.json");
@@ -44,6 +44,11 @@ pub enum Colour {
     Plain,
     /// Colours and weights, which repeat what the words say.
     Styled,
+}
+
+/// What a baseline keeps of `finding`: its place without secrets.
+pub fn remember(finding: &Finding, redactor: &Redactor) -> Remembered {
+    Remembered::new(finding, place::place(redactor, &finding.place))
 }
 
 /// A way to write a scan down.

@@ -30,6 +30,7 @@ impl Format for Table {
         page.homeless(&mut out)?;
         page.remediations(&mut out)?;
         page.suppressed(&mut out)?;
+        page.fixed(&mut out)?;
         page.counts(&mut out)?;
         page.coverage(&mut out)?;
         out.flush()

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
 use super::super::{Exposure, Redactor, sanitise};
-use crate::finding::{Coverage, Finding, ImageFacts, KeyFacts, LayerFacts, Part, Place, Skipped, Suppression, Visibility};
+use crate::finding::{Coverage, Finding, ImageFacts, KeyFacts, LayerFacts, Novelty, Part, Place, Skipped, Suppression, Visibility};
 
 /// An instruction stands in full under `images`; repeated in each finding, a long one would make the report as long as their product.
 const MAX_REPEATED: usize = 500;
@@ -86,6 +86,7 @@ fn shorten(mut text: String) -> String {
 #[derive(Serialize)]
 pub(super) struct FindingView<'a> {
     id: &'a str,
+    secret_id: &'a str,
     rule: &'a str,
     description: &'a str,
     provider: &'a str,
@@ -94,6 +95,8 @@ pub(super) struct FindingView<'a> {
     confidence: &'a str,
     secret: String,
     suppressed: Option<SuppressedView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    novelty: Option<&'static str>,
     image: usize,
     place: PlaceView<'a>,
     also: Vec<PlaceView<'a>>,
@@ -113,6 +116,7 @@ impl<'a> FindingView<'a> {
         let rule = &*finding.rule;
         Self {
             id: &finding.id,
+            secret_id: &finding.secret_id,
             rule: &rule.id,
             description: &rule.description,
             provider: &rule.provider,
@@ -124,6 +128,7 @@ impl<'a> FindingView<'a> {
                 Exposure::Shown => sanitise::bytes(finding.secret.expose()).into_owned(),
             },
             suppressed: finding.suppressed.as_ref().map(|suppression| SuppressedView::new(suppression, redactor)),
+            novelty: finding.novelty.map(Novelty::as_str),
             image: finding.image,
             place: PlaceView::new(&finding.place, layers, redactor),
             also: finding.also.iter().map(|place| PlaceView::new(place, layers, redactor)).collect(),

@@ -176,7 +176,8 @@ impl<'a> Page<'a> {
         };
         let number = format!("#{number}");
         let gap = " ".repeat(4_usize.saturating_sub(number.width()));
-        format!("    {number}{gap}{severity}  {:<9}  {}  {secret}", finding.confidence, finding.rule.id)
+        let novelty = finding.novelty.map(|novelty| format!("  [{}]", novelty.as_str())).unwrap_or_default();
+        format!("    {number}{gap}{severity}  {:<9}  {}  {secret}{novelty}", finding.confidence, finding.rule.id)
     }
 
     /// Names the findings that hold the other half.

@@ -57,6 +57,18 @@ impl Page<'_> {
         writeln!(out, "Suppressed: {} ({reasons}); the JSON report lists them.", words::number(total))
     }
 
+    /// What a baseline knows and is no longer there.
+    pub(super) fn fixed(&self, out: &mut dyn Write) -> io::Result<()> {
+        let Some(fixed) = self.scan.fixed.as_ref().filter(|fixed| !fixed.is_empty()) else { return Ok(()) };
+        writeln!(out, "Fixed since the baseline: {}", words::count(fixed.len() as u64, "finding", "findings"))?;
+        for finding in fixed.iter().take(MAX_SKIPPED_LINES) {
+            let [rule, place] = [&finding.rule, &finding.place].map(|text| place::clean(&self.context.redactor, text));
+            writeln!(out, "    {}  {rule}  {place}", finding.severity)?;
+        }
+        let more = fixed.len().saturating_sub(MAX_SKIPPED_LINES);
+        if more > 0 { writeln!(out, "    and {more} more") } else { Ok(()) }
+    }
+
     /// How many of each severity, and how many gate.
     pub(super) fn counts(&self, out: &mut dyn Write) -> io::Result<()> {
         let listed: Vec<&Finding> = self.listed().collect();
