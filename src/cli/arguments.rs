@@ -51,6 +51,8 @@ Examples:
       layersift scan oci-archive:image.tar --platform linux/arm64
   A gate in CI: fail on severity high and critical only, and keep the report:
       layersift scan app.tar --fail-on high --format json --output report.json
+  The report on the terminal, and two more for machines:
+      layersift scan app.tar --output sarif=app.sarif --output junit=app.xml
   What a running container would see, and what is deleted but still there:
       layersift scan app.tar --scope final
       layersift scan app.tar --scope deleted
@@ -75,9 +77,9 @@ pub(super) struct ScanArguments {
     )]
     pub(super) format: FormatName,
 
-    /// Where to write the report; standard output without it
-    #[arg(short, long, value_name = "FILE", help_heading = "Report")]
-    pub(super) output: Option<PathBuf>,
+    /// Where to write the report, instead of standard output; with FORMAT=, a further report (may be given more than once)
+    #[arg(short, long, value_name = "[FORMAT=]FILE", help_heading = "Report")]
+    pub(super) output: Vec<Destination>,
 
     /// List findings of these severities only, separated by commas
     #[arg(
@@ -290,6 +292,25 @@ pub(super) struct TestArguments {
     pub(super) path: Option<String>,
 }
 
+/// Where a report goes, and in which format if it is not the one of `--format`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Destination {
+    pub(super) format: Option<FormatName>,
+    pub(super) path: PathBuf,
+}
+
+impl FromStr for Destination {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        let (format, path) = match text.split_once('=').and_then(|(word, path)| Some((word.parse().ok()?, path))) {
+            Some((format, path)) => (Some(format), path),
+            None => (None, text),
+        };
+        if path.is_empty() { Err("the name of the file is missing") } else { Ok(Self { format, path: PathBuf::from(path) }) }
+    }
+}
+
 /// Least severity that fails, or never.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct FailOn(pub(super) Option<Severity>);
@@ -369,6 +390,13 @@ mod tests {
         for bad in ["--jobs 0", "--platform linux", "--max-memory lots", "--severity worst", "--scope some"] {
             assert!(scan(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn an_output_may_say_its_format() {
+        let to = |format, path: &str| Destination { format, path: PathBuf::from(path) };
+        let scan = scan("-o report.txt --output SARIF=a=b.sarif --output x=y").unwrap();
+        assert_eq!(scan.output, [to(None, "report.txt"), to(Some(FormatName::Sarif), "a=b.sarif"), to(None, "x=y")]);
     }
 
     #[test]

@@ -61,6 +61,9 @@ pub(super) enum CliError {
         /// Why.
         problem: String,
     },
+    /// Reports that would run into each other.
+    #[error("two reports would go to standard output")]
+    TwoOnStdout,
     /// The report cannot be written.
     #[error("cannot write {}: {error}", .path.display())]
     Output {
@@ -88,6 +91,7 @@ impl CliError {
             CliError::Baseline { .. } => Some("`layersift baseline create IMAGE` writes one"),
             CliError::BaselineExists { .. } => Some("`layersift baseline update` writes it anew and says what changed"),
             CliError::Key { .. } => Some("for example: `head -c 32 /dev/urandom | base64`"),
+            CliError::TwoOnStdout => Some("give all but one a file: --output FORMAT=FILE"),
             CliError::NothingToTest => Some("say it with --text, or name a file with --input (`-` is standard input)"),
             CliError::Input { .. } | CliError::Output { .. } | CliError::Folder { .. } | CliError::Stdout(_) => None,
         }

@@ -9,6 +9,7 @@ mod error;
 mod key;
 mod output;
 mod progress;
+mod reports;
 mod rules;
 mod scan;
 mod schema;

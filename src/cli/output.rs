@@ -38,6 +38,13 @@ impl Output {
         Ok(Output::File(path.to_owned(), file))
     }
 
+    /// Opens `path` to add to what it holds.
+    pub(super) fn append(path: &Path) -> Result<Self, CliError> {
+        let file = OpenOptions::new().append(true).create(true).open(path);
+        let file = file.map_err(|error| CliError::Output { path: path.to_owned(), error })?;
+        Ok(Output::File(path.to_owned(), file))
+    }
+
     /// Colours for a terminal that wants them (NO_COLOR, CLICOLOR, TERM), none elsewhere.
     pub(super) fn colour(&self) -> Colour {
         match self {

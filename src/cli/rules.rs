@@ -38,7 +38,8 @@ fn list(rules: &RuleSet, format: FormatName) -> Result<u8, CliError> {
     views.sort_unstable_by_key(|view| view.id);
     Output::Stdout.write(|out| match format {
         FormatName::Json => write_json(&views, out),
-        FormatName::Table => write_table(&views, out),
+        // The arguments allow no other.
+        _ => write_table(&views, out),
     })?;
     Ok(0)
 }

@@ -5,18 +5,17 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::arguments::{ReadArguments, ScanArguments};
 use super::error::{CliError, source_hint};
-use super::output::Output;
+use super::reports::Reports;
 use super::{FATAL, baseline, complain, key, note, progress, rules};
 use crate::finding::fingerprint::Key;
 use crate::finding::{Filter, Gate, Reason, Scan};
-use crate::report::{Context, Exposure, FormatName, Redactor};
+use crate::report::{Colour, Context, Exposure, Redactor, Times};
 use crate::scan::{self, Failure, Options, Outcome, Verify};
 use crate::source::Reference;
 
 /// What to make of a scan.
 #[derive(Debug)]
 struct Plan {
-    format: FormatName,
     exposure: Exposure,
     filter: Filter,
     gate: Gate,
@@ -29,15 +28,16 @@ pub(super) fn run(arguments: ScanArguments) -> Result<u8, CliError> {
     let key = key::load(arguments.read.key_file.as_deref())?;
     // What is asked for is opened before the scan, so that nobody waits in vain.
     let baseline = arguments.baseline.as_deref().map(|path| baseline::load(path, key.as_ref())).transpose()?;
-    let output = Output::open(arguments.output.as_deref(), plan.exposure)?;
+    let reports = Reports::open(arguments.format, &arguments.output, plan.exposure)?;
     if plan.exposure == Exposure::Shown && !arguments.read.quiet && io::stderr().is_terminal() {
         note("note", "secrets will be shown in clear");
     }
+    let started = now();
     let mut outcome = read(&arguments.read, key)?;
     if let Some(baseline) = baseline {
         baseline.compare(&mut outcome.scan);
     }
-    plan.conclude(outcome, output)
+    plan.conclude(outcome, reports, started)
 }
 
 /// Scans what `arguments` name.
@@ -69,10 +69,15 @@ fn options(arguments: &ReadArguments, key: Option<Key>) -> Options {
         max_memory: arguments.max_memory.map(|size| size.0),
         verify: if arguments.no_verify { Verify::Nothing } else { Verify::Digests },
         platform: arguments.platform.clone(),
-        now: SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|since| i64::try_from(since.as_secs()).ok()),
+        now: now(),
         key,
         ..usual
     }
+}
+
+/// Seconds since 1970; none on a machine whose clock says it is earlier.
+fn now() -> Option<i64> {
+    SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|since| i64::try_from(since.as_secs()).ok())
 }
 
 /// The targets that make sense, and those that do not: one wrong name does not keep the others from being scanned.
@@ -92,7 +97,6 @@ impl Plan {
     fn new(arguments: &ScanArguments) -> Self {
         let severities = arguments.severity.iter().copied().collect();
         Self {
-            format: arguments.format,
             exposure: if arguments.show_secrets { Exposure::Shown } else { Exposure::Redacted },
             filter: Filter { severities: (!arguments.severity.is_empty()).then_some(severities), scope: arguments.scope },
             gate: Gate { fail_on: arguments.fail_on.0, min_confidence: arguments.min_confidence },
@@ -101,13 +105,14 @@ impl Plan {
     }
 
     /// Writes the report, says what failed, and gives the exit code.
-    fn conclude(&self, outcome: Outcome, output: Output) -> Result<u8, CliError> {
+    fn conclude(&self, outcome: Outcome, reports: Reports, started: Option<i64>) -> Result<u8, CliError> {
         let Outcome { mut scan, failures } = outcome;
         // All secrets have to be known before some findings are filtered out.
         let redactor = Redactor::new(&scan, self.exposure);
         self.filter.apply(&mut scan);
-        let context = Context { redactor, gate: self.gate, width: output.width(), colour: output.colour() };
-        output.write(|out| self.format.format().write(&scan, &context, out))?;
+        let times = Times { started: started.unwrap_or_default(), ended: now().unwrap_or_default() };
+        let mut context = Context { redactor, gate: self.gate, width: 0, colour: Colour::Plain, times };
+        reports.write(&scan, &mut context)?;
         complain_of(&failures, &context.redactor);
         Ok(self.exit_code(&scan, &failures))
     }
@@ -138,10 +143,10 @@ mod tests {
     use crate::finding::{Confidence, Finding, Place, RuleFacts, Secret, Severity};
     use crate::source::SourceError;
 
-    fn plan(flags: &str) -> Plan {
+    fn arguments(flags: &str) -> ScanArguments {
         let words = ["layersift", "scan", "x"].into_iter().chain(flags.split_whitespace());
         match Arguments::try_parse_from(words).unwrap().verb {
-            Verb::Scan(arguments) => Plan::new(&arguments),
+            Verb::Scan(arguments) => *arguments,
             _ => unreachable!(),
         }
     }
@@ -178,9 +183,10 @@ mod tests {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("layersift-scan-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let path = std::env::temp_dir().join(name);
-        let plan = plan(flags);
-        let output = Output::open(Some(&path), plan.exposure).unwrap();
-        let code = plan.conclude(Outcome { scan, failures }, output).unwrap();
+        let arguments = arguments(&format!("{flags} --output {}", path.display()));
+        let plan = Plan::new(&arguments);
+        let reports = Reports::open(arguments.format, &arguments.output, plan.exposure).unwrap();
+        let code = plan.conclude(Outcome { scan, failures }, reports, None).unwrap();
         let report = std::fs::read_to_string(&path).unwrap();
         std::fs::remove_file(&path).unwrap();
         (code, report)

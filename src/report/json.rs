@@ -28,11 +28,16 @@ impl Format for Json {
         let layers =
             scan.images.iter().map(|image| image.layers.iter().map(|layer| LayerReference::new(layer, redactor)).collect()).collect();
         let report = Report { scan, redactor, layers };
-        let mut out = io::BufWriter::with_capacity(1 << 16, out);
-        report.serialize(&mut serde_json::Serializer::with_formatter(&mut out, Careful(PrettyFormatter::new())))?;
-        io::Write::write_all(&mut out, b"\n")?;
-        io::Write::flush(&mut out)
+        write(out, &report)
     }
+}
+
+/// Writes `value` as pretty-printed JSON, with escapes for everything that could lead a terminal astray, and ends the line.
+pub(super) fn write(out: &mut dyn io::Write, value: &impl Serialize) -> io::Result<()> {
+    let mut out = io::BufWriter::with_capacity(1 << 16, out);
+    value.serialize(&mut serde_json::Serializer::with_formatter(&mut out, Careful(PrettyFormatter::new())))?;
+    io::Write::write_all(&mut out, b"\n")?;
+    io::Write::flush(&mut out)
 }
 
 struct Report<'a> {
@@ -71,7 +76,7 @@ impl Report<'_> {
 }
 
 /// A list whose items are made while they are written.
-struct Each<'a, T, F>(&'a [T], F);
+pub(super) struct Each<'a, T, F>(pub(super) &'a [T], pub(super) F);
 
 impl<'a, T, V: Serialize, F: Fn(&'a T) -> V> Serialize for Each<'a, T, F> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

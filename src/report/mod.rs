@@ -3,13 +3,22 @@
 //! What comes from the image passes through [`Redactor`] first, then, in formats for people, through [`sanitise`]. A new format is one
 //! file with a [`Format`], its name in [`FormatName`], and a line in [`FORMATS`].
 
+mod csv;
+mod cyclonedx;
+mod github;
+mod gitlab;
 mod json;
+mod junit;
+mod markdown;
 mod place;
 pub mod redact;
+mod said;
 pub mod sanitise;
+mod sarif;
 mod table;
 #[cfg(test)]
 mod testing;
+mod times;
 mod words;
 
 use std::fmt;
@@ -17,6 +26,7 @@ use std::io;
 use std::str::FromStr;
 
 pub use redact::{Exposure, Redactor};
+pub use times::Times;
 
 use crate::finding::{Finding, Gate, Remembered, Scan};
 
@@ -34,6 +44,8 @@ pub struct Context {
     pub width: usize,
     /// Colours of formats for people.
     pub colour: Colour,
+    /// When the scan ran, for formats that have to say so.
+    pub times: Times,
 }
 
 /// Whether escape sequences may be written.
@@ -65,10 +77,33 @@ pub enum FormatName {
     Table,
     /// For programs; see [`JSON_SCHEMA`].
     Json,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// GitLab's secret detection report.
+    Gitlab,
+    /// JUnit XML, for build servers.
+    Junit,
+    /// Workflow commands of GitHub Actions.
+    Github,
+    /// Markdown, for summaries and comments.
+    Markdown,
+    /// Comma-separated values, for spreadsheets.
+    Csv,
+    /// CycloneDX, to be signed.
+    CycloneDx,
 }
 
-const FORMATS: &[(FormatName, &str, &(dyn Format + Sync))] =
-    &[(FormatName::Table, "table", &table::Table), (FormatName::Json, "json", &json::Json)];
+const FORMATS: &[(FormatName, &str, &(dyn Format + Sync))] = &[
+    (FormatName::Table, "table", &table::Table),
+    (FormatName::Json, "json", &json::Json),
+    (FormatName::Sarif, "sarif", &sarif::Sarif),
+    (FormatName::Gitlab, "gitlab", &gitlab::Gitlab),
+    (FormatName::Junit, "junit", &junit::Junit),
+    (FormatName::Github, "github", &github::Github),
+    (FormatName::Markdown, "markdown", &markdown::Markdown),
+    (FormatName::Csv, "csv", &csv::Csv),
+    (FormatName::CycloneDx, "cyclonedx", &cyclonedx::CycloneDx),
+];
 
 /// A word that names no format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -126,11 +161,12 @@ mod tests {
 
     #[test]
     fn every_format_is_found_by_its_word() {
-        for name in [FormatName::Table, FormatName::Json] {
+        for name in FormatName::all() {
             assert_eq!(name.as_str().to_uppercase().parse(), Ok(name));
-            assert!(FormatName::all().any(|known| known == name));
         }
-        assert_eq!("yaml".parse::<FormatName>().unwrap_err().to_string(), "`yaml` is not a format: use one of table, json");
+        assert_eq!((FormatName::default().as_str(), FormatName::CycloneDx.as_str()), ("table", "cyclonedx"));
+        let message = "yaml".parse::<FormatName>().unwrap_err().to_string();
+        assert!(message.starts_with("`yaml` is not a format: use one of table, json, sarif, "), "{message}");
     }
 
     #[test]
@@ -143,7 +179,7 @@ mod tests {
             for secret in testing::SECRETS {
                 assert!(!text.contains(secret), "{name} shows {secret}");
             }
-            assert!(!text.chars().any(|c| c != '\n' && sanitise::is_dangerous(c)), "{name}");
+            assert!(!text.chars().any(|c| !"\r\n".contains(c) && sanitise::is_dangerous(c)), "{name}");
         }
     }
 

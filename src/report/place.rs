@@ -13,7 +13,7 @@ pub(super) fn clean(redactor: &Redactor, text: &str) -> String {
 }
 
 /// Bytes of the image, fit for a terminal.
-fn clean_bytes(redactor: &Redactor, bytes: &[u8]) -> String {
+pub(super) fn clean_bytes(redactor: &Redactor, bytes: &[u8]) -> String {
     words::shorten(&sanitise::terminal(&redactor.bytes(bytes)), MAX_COLUMNS)
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Colour, Context, Exposure, Redactor};
+use super::{Colour, Context, Exposure, Redactor, Times};
 use crate::finding::{
     Confidence, Coverage, Finding, Gate, ImageFacts, KeyFacts, LayerFacts, Part, Place, Position, Reason, RuleFacts, Scan, Secret,
     Severity, Suppression, Visibility,
@@ -16,7 +16,7 @@ const TOKEN: &[u8] = b"tok_0123456789abcdefghij";
 const KEY: &[u8] = b"-----BEGIN PRIVATE KEY-----\nQUFBQUFBQUFBQUFBQUFBQUFB\n-----END PRIVATE KEY-----";
 
 pub(super) fn context(scan: &Scan, exposure: Exposure) -> Context {
-    Context { redactor: Redactor::new(scan, exposure), gate: Gate::default(), width: 80, colour: Colour::Plain }
+    Context { redactor: Redactor::new(scan, exposure), gate: Gate::default(), width: 80, colour: Colour::Plain, times: Times::default() }
 }
 
 pub(super) fn empty() -> Scan {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use layersift::finding::{Finding, Gate, Outcome as Verdict, Place, Reason, Scan, Visibility};
 use layersift::random::Random;
-use layersift::report::{Colour, Context, Exposure, FormatName, JSON_SCHEMA, Redactor};
+use layersift::report::{Colour, Context, Exposure, FormatName, JSON_SCHEMA, Redactor, Times};
 use layersift::rule::{RuleSet, generate};
 use layersift::scan::{NoProgress, Options, Outcome, run};
 use layersift::source::Reference;
@@ -89,7 +89,8 @@ pub(crate) fn sound(outcome: Outcome) -> Scan {
 
 /// The JSON report, which must be valid by its schema.
 pub(crate) fn report(scan: &Scan, exposure: Exposure) -> String {
-    let context = Context { redactor: Redactor::new(scan, exposure), gate: Gate::default(), width: 120, colour: Colour::Plain };
+    let redactor = Redactor::new(scan, exposure);
+    let context = Context { redactor, gate: Gate::default(), width: 120, colour: Colour::Plain, times: Times::default() };
     let mut out = Vec::new();
     FormatName::Json.format().write(scan, &context, &mut out).unwrap();
     let text = String::from_utf8(out).unwrap();

@@ -1,0 +1,186 @@
+//! What every report for people says of a finding, in sentences: what it is, where, what became of it, and what to do. Everything is
+//! redacted, sanitised and cut here.
+
+use super::{Context, Exposure, place, sanitise, words};
+use crate::finding::{Confidence, Finding, ImageFacts, LayerFacts, Place, Scan, Severity, Visibility};
+
+/// Columns of an instruction inside a sentence.
+const INSTRUCTION: usize = 160;
+
+/// Why no later layer helps.
+const PERSISTS: &str = "A later layer hides a file and does not remove it: whoever pulls the image gets every layer. Revoke the secret \
+    first, then rebuild so that no layer has it, and delete the tags that still do.";
+
+/// What to do about a finding.
+pub(super) struct Fix {
+    /// How to make the secret worthless.
+    pub(super) rotate: String,
+    /// The provider's page on that.
+    pub(super) page: Option<String>,
+    /// Why deleting it later does not help, where somebody seems to have thought so, or might.
+    pub(super) persists: &'static str,
+}
+
+/// A finding, with what is needed to speak of it.
+pub(super) struct Said<'a> {
+    context: &'a Context,
+    image: Option<&'a ImageFacts>,
+    finding: &'a Finding,
+}
+
+impl<'a> Said<'a> {
+    pub(super) fn new(scan: &'a Scan, context: &'a Context, finding: &'a Finding) -> Self {
+        Self { context, image: scan.images.get(finding.image), finding }
+    }
+
+    /// `GitHub personal access token (classic) in /app/.env:3`.
+    pub(super) fn title(&self) -> String {
+        format!("{} in {}", self.finding.rule.description.trim_end_matches('.'), self.place())
+    }
+
+    /// `/app/.env:3`.
+    pub(super) fn place(&self) -> String {
+        place::place(&self.context.redactor, &self.finding.place)
+    }
+
+    /// The same without members and lines; the pointer for places in documents.
+    pub(super) fn path(&self) -> String {
+        let redactor = &self.context.redactor;
+        let place = &self.finding.place;
+        let path = place.path().map(|path| place::clean_bytes(redactor, path));
+        path.or_else(|| place.pointer().map(|pointer| place::clean(redactor, pointer))).unwrap_or_default()
+    }
+
+    /// The path as a URI's (RFC 3986, section 3.3); what is not UTF-8 byte by byte.
+    pub(super) fn path_uri(&self) -> String {
+        let path = self.context.redactor.raw(self.finding.place.path().unwrap_or_default());
+        let mut uri = String::with_capacity(path.len());
+        for &byte in path.iter() {
+            if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+                uri.push(char::from(byte));
+            } else {
+                uri.push_str(&format!("%{byte:02X}"));
+            }
+        }
+        uri
+    }
+
+    /// What the secret says of itself.
+    pub(super) fn note(&self) -> Option<String> {
+        self.finding.note.as_deref().map(|note| place::clean(&self.context.redactor, note))
+    }
+
+    /// The secret as far as it may be shown, on one line.
+    pub(super) fn secret(&self) -> String {
+        match self.context.redactor.exposure() {
+            Exposure::Redacted => self.finding.secret.redacted(),
+            Exposure::Shown => sanitise::terminal(&sanitise::bytes(self.finding.secret.expose())).into_owned(),
+        }
+    }
+
+    /// `shop/api:1.4`, or what was asked for where the image has no name.
+    pub(super) fn image(&self) -> String {
+        let image = self.image.map(|image| image.name.as_deref().unwrap_or(&image.source));
+        image.map(|name| place::clean(&self.context.redactor, name)).unwrap_or_default()
+    }
+
+    /// `layer 7 (COPY . .)`; none for what belongs to no layer.
+    pub(super) fn layer(&self) -> Option<String> {
+        Some(place::layer(&self.context.redactor, self.image?, self.finding.place.layer()?, INSTRUCTION))
+    }
+
+    /// The layer that has it.
+    pub(super) fn layer_facts(&self) -> Option<&'a LayerFacts> {
+        self.image?.layers.get(self.finding.place.layer()?)
+    }
+
+    /// The instruction that brought it.
+    pub(super) fn instruction(&self) -> Option<String> {
+        place::instruction(&self.context.redactor, self.image?, self.finding.place.layer()?, INSTRUCTION)
+    }
+
+    /// `deleted in layer 9 (RUN rm ...): still readable by anyone who pulls`.
+    pub(super) fn life(&self) -> Option<String> {
+        place::life(&self.context.redactor, self.image?, self.finding, INSTRUCTION)
+    }
+
+    /// One word for programs: `in-final-image`, `overwritten`, `deleted`, `metadata`.
+    pub(super) fn state(&self) -> &'static str {
+        match self.finding.visibility {
+            Some(Visibility::InFinalImage) => "in-final-image",
+            Some(Visibility::Overwritten { .. }) => "overwritten",
+            Some(Visibility::Deleted { .. }) => "deleted",
+            None => match self.finding.place {
+                Place::LayerFile { .. } | Place::LayerBytes { .. } | Place::RootfsFile { .. } | Place::ArchiveMember { .. } => "file",
+                _ => "metadata",
+            },
+        }
+    }
+
+    /// All there is to say of it, a sentence or so each, without the title and the fix.
+    pub(super) fn details(&self) -> Vec<String> {
+        let redactor = &self.context.redactor;
+        let finding = self.finding;
+        let mut said = Vec::new();
+        if let Some(layer) = self.layer() {
+            let verb = if matches!(finding.place, Place::History { .. }) { "The instruction of" } else { "Brought by" };
+            said.push(format!("{verb} {layer}"));
+        }
+        said.extend(self.life().map(capital));
+        if !finding.decoding.is_empty() {
+            said.push(format!("Decoded from {}", finding.decoding.join(", ")));
+        }
+        if let Some(key) = finding.key.as_ref().map(|key| place::key(redactor, key)).filter(|key| !key.is_empty()) {
+            said.push(format!("Key: {key}"));
+        }
+        for counterpart in finding.key.iter().flat_map(|key| &key.counterparts) {
+            said.push(format!("Belongs to the {}", place::counterpart(redactor, counterpart)));
+        }
+        said.extend(self.note().map(capital));
+        said.extend(finding.host.as_deref().map(|host| format!("For {}", place::clean(redactor, host))));
+        said.extend(finding.also.iter().map(|also| match also.layer().filter(|_| also.path().is_some()) {
+            Some(layer) => format!("Also in {} of layer {layer}", place::place(redactor, also)),
+            None => format!("Also in {}", place::place(redactor, also)),
+        }));
+        said.extend(self.suppression().map(|reason| format!("Suppressed: {reason}")));
+        said
+    }
+
+    /// `placeholder: it says so`.
+    pub(super) fn suppression(&self) -> Option<String> {
+        let suppression = self.finding.suppressed.as_ref()?;
+        let detail = place::clean(&self.context.redactor, &suppression.detail);
+        Some(if detail.is_empty() { suppression.reason.to_string() } else { format!("{}: {detail}", suppression.reason) })
+    }
+
+    /// What to do about it.
+    pub(super) fn fix(&self) -> Fix {
+        Fix { rotate: self.finding.rule.remediation.clone(), page: self.finding.rule.docs.clone(), persists: PERSISTS }
+    }
+}
+
+/// Findings worst first: those that gate, then by severity and confidence, then in the order of the report. Suppressed ones are left out.
+pub(super) fn worst_first<'a>(scan: &'a Scan, context: &Context) -> Vec<&'a Finding> {
+    let mut findings: Vec<&Finding> = scan.findings.iter().filter(|finding| finding.suppressed.is_none()).collect();
+    findings.sort_by_key(|finding| {
+        std::cmp::Reverse((context.gate.gates(finding), finding.confidence != Confidence::Possible, finding.severity, finding.confidence))
+    });
+    findings
+}
+
+/// `2 critical, 1 low`, worst first; empty for none.
+pub(super) fn counts<'a>(findings: impl Iterator<Item = &'a Finding> + Clone) -> String {
+    let counts = Severity::ALL.into_iter().rev().filter_map(|severity| {
+        let count = findings.clone().filter(|finding| finding.severity == severity).count() as u64;
+        (count > 0).then(|| format!("{} {severity}", words::number(count)))
+    });
+    counts.collect::<Vec<_>>().join(", ")
+}
+
+fn capital(text: String) -> String {
+    let mut characters = text.chars();
+    match characters.next() {
+        Some(first) => first.to_uppercase().chain(characters).collect(),
+        None => text,
+    }
+}
