@@ -2,9 +2,10 @@
 //!
 //! Findings that do not gate are skipped tests. Gaps in what was read are a test of their own, with an error.
 
-use std::io;
+use std::io::{self, Write};
 
-use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+use quick_xml::Writer;
+use quick_xml::events::{BytesDecl, BytesText, Event};
 
 use super::said::Said;
 use super::{Context, Format, place};
@@ -15,15 +16,27 @@ pub(super) struct Junit;
 
 impl Format for Junit {
     fn write(&self, scan: &Scan, context: &Context, out: &mut dyn io::Write) -> io::Result<()> {
-        let mut report = Report::new("layersift");
-        for (index, image) in scan.images.iter().enumerate() {
-            report.add_test_suite(suite(scan, context, &name(context, image), index));
-        }
+        let mut suites: Vec<Suite<'_>> =
+            scan.images.iter().enumerate().map(|(index, image)| Suite::new(scan, context, name(context, image), index)).collect();
         if scan.findings.iter().any(|finding| finding.image >= scan.images.len()) {
-            report.add_test_suite(suite(scan, context, "in no image", scan.images.len()));
+            suites.push(Suite::new(scan, context, "in no image".to_owned(), scan.images.len()));
         }
-        report.add_test_suite(coverage(scan, context));
-        report.serialize(out).map_err(io::Error::other)
+        let gap = !scan.coverage.is_complete();
+        let tests = suites.iter().map(Suite::tests).sum::<usize>() + 1;
+        let failures = suites.iter().map(|suite| suite.failures).sum();
+
+        let mut xml = Writer::new_with_indent(io::BufWriter::with_capacity(1 << 16, out), b' ', 2);
+        xml.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
+        let root = xml.create_element("testsuites").with_attributes(counts("layersift", tests, failures, usize::from(gap)).as_pairs());
+        root.write_inner_content(|xml| {
+            for suite in &suites {
+                suite.write(scan, context, xml)?;
+            }
+            coverage(scan, context, xml)
+        })?;
+        let mut out = xml.into_inner();
+        out.write_all(b"\n")?;
+        out.flush()
     }
 }
 
@@ -31,70 +44,113 @@ fn name(context: &Context, image: &ImageFacts) -> String {
     place::clean(&context.redactor, image.name.as_deref().unwrap_or(&image.source))
 }
 
-fn suite(scan: &Scan, context: &Context, name: &str, image: usize) -> TestSuite {
-    let mut suite = TestSuite::new(name);
-    suite.add_test_cases(
-        scan.findings
-            .iter()
-            .filter(|finding| finding.image.min(scan.images.len()) == image)
-            .map(|finding| case(scan, context, name, finding)),
-    );
-    if !suite.test_cases.iter().any(|case| matches!(case.status, TestCaseStatus::NonSuccess { .. })) {
-        let mut clean = TestCase::new("no secrets that gate", TestCaseStatus::success());
-        clean.set_classname(name);
-        suite.add_test_case(clean);
-    }
-    suite
+/// Attributes of a suite, or of all suites.
+struct Counts {
+    name: String,
+    numbers: [(&'static str, String); 3],
 }
 
-fn case(scan: &Scan, context: &Context, suite: &str, finding: &Finding) -> TestCase {
+fn counts(name: &str, tests: usize, failures: usize, errors: usize) -> Counts {
+    let numbers = [("tests", tests.to_string()), ("failures", failures.to_string()), ("errors", errors.to_string())];
+    Counts { name: text(name), numbers }
+}
+
+impl Counts {
+    fn as_pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        [("name", self.name.as_str())].into_iter().chain(self.numbers.iter().map(|(key, value)| (*key, value.as_str())))
+    }
+}
+
+/// The findings of one image.
+struct Suite<'a> {
+    name: String,
+    findings: Vec<&'a Finding>,
+    failures: usize,
+}
+
+impl<'a> Suite<'a> {
+    fn new(scan: &'a Scan, context: &Context, name: String, image: usize) -> Self {
+        let findings: Vec<&Finding> = scan.findings.iter().filter(|finding| finding.image.min(scan.images.len()) == image).collect();
+        let failures = findings.iter().filter(|finding| context.gate.gates(finding)).count();
+        Self { name, findings, failures }
+    }
+
+    /// Without a failure there is a test that passes, so that a clean image is no empty suite.
+    fn tests(&self) -> usize {
+        self.findings.len() + usize::from(self.failures == 0)
+    }
+
+    fn write<W: io::Write>(&self, scan: &Scan, context: &Context, xml: &mut Writer<W>) -> io::Result<()> {
+        let counts = counts(&self.name, self.tests(), self.failures, 0);
+        xml.create_element("testsuite").with_attributes(counts.as_pairs()).write_inner_content(|xml| {
+            for finding in &self.findings {
+                case(scan, context, &self.name, finding, xml)?;
+            }
+            if self.failures == 0 {
+                let pairs = [("name", "no secrets that gate"), ("classname", &text(&self.name))];
+                xml.create_element("testcase").with_attributes(pairs).write_empty()?;
+            }
+            Ok(())
+        })?;
+        Ok(())
+    }
+}
+
+fn case<W: io::Write>(scan: &Scan, context: &Context, suite: &str, finding: &Finding, xml: &mut Writer<W>) -> io::Result<()> {
     let said = Said::new(scan, context, finding);
     let headline = format!("{} {} secret: {}", finding.severity, finding.confidence, finding.rule.id);
-    let status = if context.gate.gates(finding) {
-        let fix = said.fix();
-        let lines = [said.secret()].into_iter().chain(said.details()).chain([fix.rotate, fix.persists.to_owned()]).chain(fix.page);
-        let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-        status.set_type(&*finding.rule.id).set_message(headline).set_description(lines.collect::<Vec<_>>().join("\n"));
-        status
-    } else {
-        let why = said.suppression().or_else(|| finding.novelty.map(|novelty| novelty.as_str().to_owned()));
-        let mut status = TestCaseStatus::skipped();
-        status.set_message(format!("{headline} ({})", why.as_deref().unwrap_or("below the gate")));
-        status
-    };
-    let mut case = TestCase::new(said.title(), status);
-    case.set_classname(suite);
-    case
+    let pairs = [("name", &*text(&said.title())), ("classname", &text(suite))];
+    xml.create_element("testcase").with_attributes(pairs).write_inner_content(|xml| {
+        if context.gate.gates(finding) {
+            let fix = said.fix();
+            let lines = [said.secret()].into_iter().chain(said.details()).chain([fix.rotate, fix.persists.to_owned()]).chain(fix.page);
+            let lines = text(&lines.collect::<Vec<_>>().join("\n"));
+            let pairs = [("message", &*text(&headline)), ("type", &text(&finding.rule.id))];
+            xml.create_element("failure").with_attributes(pairs).write_text_content(BytesText::new(&lines))?;
+        } else {
+            let why = said.suppression().or_else(|| finding.novelty.map(|novelty| novelty.as_str().to_owned()));
+            let message = format!("{headline} ({})", why.as_deref().unwrap_or("below the gate"));
+            xml.create_element("skipped").with_attribute(("message", &*text(&message))).write_empty()?;
+        }
+        Ok(())
+    })?;
+    Ok(())
 }
 
-fn coverage(scan: &Scan, context: &Context) -> TestSuite {
-    let gaps: Vec<String> = scan
-        .coverage
-        .skipped
-        .iter()
-        .filter(|skipped| !skipped.reason.is_harmless())
-        .map(|skipped| {
-            let [place, detail] = [&skipped.place, &skipped.detail].map(|text| place::clean(&context.redactor, text));
-            format!("{}: {place}: {detail}", skipped.reason)
-        })
-        .collect();
-    let status = if scan.coverage.is_complete() {
-        TestCaseStatus::success()
-    } else {
-        let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
-        status.set_type("coverage").set_message("not everything could be read").set_description(gaps.join("\n"));
-        status
-    };
-    let mut case = TestCase::new("everything was read", status);
-    case.set_classname("coverage");
-    let mut suite = TestSuite::new("coverage");
-    suite.add_test_case(case);
-    suite
+fn coverage<W: io::Write>(scan: &Scan, context: &Context, xml: &mut Writer<W>) -> io::Result<()> {
+    let gaps = scan.coverage.skipped.iter().filter(|skipped| !skipped.reason.is_harmless()).map(|skipped| {
+        let [place, detail] = [&skipped.place, &skipped.detail].map(|text| place::clean(&context.redactor, text));
+        format!("{}: {place}: {detail}", skipped.reason)
+    });
+    let complete = scan.coverage.is_complete();
+    let counts = counts("coverage", 1, 0, usize::from(!complete));
+    xml.create_element("testsuite").with_attributes(counts.as_pairs()).write_inner_content(|xml| {
+        let case = xml.create_element("testcase").with_attributes([("name", "everything was read"), ("classname", "coverage")]);
+        if complete {
+            case.write_empty()?;
+        } else {
+            case.write_inner_content(|xml| {
+                let gaps = text(&gaps.collect::<Vec<_>>().join("\n"));
+                let pairs = [("message", "not everything could be read"), ("type", "coverage")];
+                xml.create_element("error").with_attributes(pairs).write_text_content(BytesText::new(&gaps))?;
+                Ok(())
+            })?;
+        }
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// `text` without the two characters that XML 1.0 has no way to write and that [`super::sanitise`] leaves.
+fn text(text: &str) -> String {
+    text.replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}")
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use quick_junit::Report;
+
     use super::super::{Exposure, testing};
     use super::*;
 

@@ -10,6 +10,7 @@ mod example;
 mod forms;
 mod invariants;
 mod life;
+mod official;
 mod pairs;
 mod real_tools;
 mod rules;

@@ -74,6 +74,11 @@ pub(crate) fn scan(path: &Path) -> Scan {
     sound(scan_text(path.to_str().unwrap(), &Options::default()))
 }
 
+/// Scans the built-in example.
+pub(crate) fn scan_example() -> Scan {
+    sound(scan_text("example:", &Options::default()))
+}
+
 /// Scans an image as a Docker archive.
 pub(crate) fn scan_image(image: &ImageBuilder) -> Scan {
     let temp = Temp::new();
@@ -89,13 +94,18 @@ pub(crate) fn sound(outcome: Outcome) -> Scan {
 
 /// The JSON report, which must be valid by its schema.
 pub(crate) fn report(scan: &Scan, exposure: Exposure) -> String {
+    let text = String::from_utf8(write(scan, FormatName::Json, exposure)).unwrap();
+    valid(&text);
+    text
+}
+
+/// A report in any format.
+pub(crate) fn write(scan: &Scan, format: FormatName, exposure: Exposure) -> Vec<u8> {
     let redactor = Redactor::new(scan, exposure);
     let context = Context { redactor, gate: Gate::default(), width: 120, colour: Colour::Plain, times: Times::default() };
     let mut out = Vec::new();
-    FormatName::Json.format().write(scan, &context, &mut out).unwrap();
-    let text = String::from_utf8(out).unwrap();
-    valid(&text);
-    text
+    format.format().write(scan, &context, &mut out).unwrap();
+    out
 }
 
 /// Parses a report, which must be valid by the schema.
