@@ -7,6 +7,7 @@ mod csv;
 mod cyclonedx;
 mod github;
 mod gitlab;
+mod html;
 mod json;
 mod junit;
 mod markdown;
@@ -87,6 +88,8 @@ pub enum FormatName {
     Github,
     /// Markdown, for summaries and comments.
     Markdown,
+    /// One page for people, without network.
+    Html,
     /// Comma-separated values, for spreadsheets.
     Csv,
     /// CycloneDX, to be signed.
@@ -101,6 +104,7 @@ const FORMATS: &[(FormatName, &str, &(dyn Format + Sync))] = &[
     (FormatName::Junit, "junit", &junit::Junit),
     (FormatName::Github, "github", &github::Github),
     (FormatName::Markdown, "markdown", &markdown::Markdown),
+    (FormatName::Html, "html", &html::Html),
     (FormatName::Csv, "csv", &csv::Csv),
     (FormatName::CycloneDx, "cyclonedx", &cyclonedx::CycloneDx),
 ];

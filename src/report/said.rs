@@ -8,7 +8,7 @@ use crate::finding::{Confidence, Finding, ImageFacts, LayerFacts, Place, Scan, S
 const INSTRUCTION: usize = 160;
 
 /// Why no later layer helps.
-const PERSISTS: &str = "A later layer hides a file and does not remove it: whoever pulls the image gets every layer. Revoke the secret \
+pub(super) const PERSISTS: &str = "A later layer hides a file and does not remove it: whoever pulls the image gets every layer. Revoke the secret \
     first, then rebuild so that no layer has it, and delete the tags that still do.";
 
 /// What to do about a finding.

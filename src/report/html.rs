@@ -1,0 +1,369 @@
+//! One HTML file for people, without network: the layers as a stack, the life of each secret beside it, and the findings with what to do.
+//!
+//! Everything from the image is escaped by the template, which allows no markup, and no script but its own runs: the page's policy names
+//! the hash of the one it has. Findings are rendered while they are written. `html/` holds the template, its style and its script.
+
+mod lanes;
+
+use std::io;
+
+use askama::Template;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest as _, Sha256};
+
+use self::lanes::{Lanes, MAX_LANES};
+use super::said::{Said, worst_first};
+use super::{Context, Exposure, Format, place, words};
+use crate::finding::{Finding, ImageFacts, Outcome, Place, Scan, Severity};
+
+const STYLE: &str = include_str!("html/style.css");
+const SCRIPT: &str = include_str!("html/script.js");
+/// Most gaps that are named.
+const MAX_GAPS: usize = 200;
+
+/// The format.
+pub(super) struct Html;
+
+impl Format for Html {
+    fn write(&self, scan: &Scan, context: &Context, out: &mut dyn io::Write) -> io::Result<()> {
+        let mut out = io::BufWriter::with_capacity(1 << 16, out);
+        Page::new(scan, context).write_into(&mut out)?;
+        io::Write::flush(&mut out)
+    }
+}
+
+#[derive(Template)]
+#[template(path = "report.html", config = "src/report/html/askama.toml")]
+struct Page<'a> {
+    version: &'static str,
+    style: &'static str,
+    style_hash: String,
+    script: &'static str,
+    script_hash: String,
+    verdict: Verdict,
+    /// What was scanned, in few words.
+    subject: String,
+    lead: String,
+    tallies: Vec<Tally>,
+    shown: bool,
+    images: Vec<ImageView>,
+    total: usize,
+    persists: &'static str,
+    fixed: Vec<String>,
+    coverage: String,
+    gaps: Vec<Gap>,
+    more_gaps: u64,
+    rules_hash: &'a str,
+    gate: String,
+    scan: &'a Scan,
+    context: &'a Context,
+    /// In the order of the page: the worst first, the suppressed last.
+    order: Vec<&'a Finding>,
+}
+
+struct Verdict {
+    class: &'static str,
+    mark: &'static str,
+    words: &'static str,
+}
+
+struct Tally {
+    class: &'static str,
+    name: &'static str,
+    count: String,
+}
+
+struct ImageView {
+    name: String,
+    facts: String,
+    rows: Vec<Row>,
+    lanes: Lanes,
+}
+
+struct Row {
+    label: String,
+    instruction: String,
+    title: String,
+    size: String,
+    /// Of the largest layer, in percent.
+    share: Option<u64>,
+    secrets: usize,
+    secrets_words: String,
+}
+
+struct Gap {
+    reason: &'static str,
+    place: String,
+    detail: String,
+}
+
+struct FindingView<'a> {
+    number: usize,
+    id: &'a str,
+    rule: &'a str,
+    severity: &'static str,
+    confidence: &'static str,
+    state: &'static str,
+    gates: bool,
+    novelty: Option<&'static str>,
+    suppressed: Option<String>,
+    what: String,
+    place: String,
+    meta: String,
+    secret: String,
+    image: String,
+    details: Vec<String>,
+    rotate: String,
+    page: Option<String>,
+    /// Whether a layer has it, so that deleting it in a later one could seem to help.
+    layered: bool,
+}
+
+impl<'a> Page<'a> {
+    fn new(scan: &'a Scan, context: &'a Context) -> Self {
+        let mut order = worst_first(scan, context);
+        let listed = order.len();
+        order.extend(scan.findings.iter().filter(|finding| finding.suppressed.is_some()));
+        let gating = order.iter().filter(|finding| context.gate.gates(finding)).count();
+        let tallies = Severity::ALL.into_iter().rev().map(|severity| {
+            let count = order[..listed].iter().filter(|finding| finding.severity == severity).count();
+            Tally { class: severity.as_str(), name: severity.as_str(), count: words::number(count as u64) }
+        });
+        let gate = &context.gate;
+        let names: Vec<String> = scan.images.iter().map(|image| name(context, image)).collect();
+        let subject = match names.as_slice() {
+            [] => "nothing".to_owned(),
+            [name] => name.clone(),
+            [name, rest @ ..] => format!("{name} and {}", words::count(rest.len() as u64, "more image", "more images")),
+        };
+        let gaps = scan.coverage.skipped.iter().filter(|skipped| !skipped.reason.is_harmless());
+        let all_gaps = gaps.clone().count() as u64 + scan.coverage.skipped_more;
+        let gaps: Vec<Gap> = gaps
+            .take(MAX_GAPS)
+            .map(|skipped| Gap {
+                reason: skipped.reason.as_str(),
+                place: place::clean(&context.redactor, &skipped.place),
+                detail: place::clean(&context.redactor, &skipped.detail),
+            })
+            .collect();
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            style: STYLE,
+            style_hash: hash(STYLE),
+            script: SCRIPT,
+            script_hash: hash(SCRIPT),
+            verdict: Verdict::new(context.gate.outcome(scan), listed),
+            lead: lead(listed, gating, scan.findings.len() - listed),
+            subject,
+            tallies: tallies.collect(),
+            shown: context.redactor.exposure() == Exposure::Shown,
+            images: images(scan, context, &order[..listed]),
+            total: order.len(),
+            persists: super::said::PERSISTS,
+            fixed: fixed(scan, context),
+            coverage: coverage(scan),
+            more_gaps: all_gaps - gaps.len() as u64,
+            gaps,
+            rules_hash: &scan.rules_hash,
+            gate: match gate.fail_on {
+                Some(least) => format!("severity from {least}, confidence from {}", gate.min_confidence),
+                None => "none".to_owned(),
+            },
+            scan,
+            context,
+            order,
+        }
+    }
+
+    /// The findings, made while the page is written.
+    fn findings(&self) -> impl Iterator<Item = FindingView<'a>> + '_ {
+        self.order.iter().enumerate().map(|(index, finding)| self.finding(index + 1, finding))
+    }
+
+    fn finding(&self, number: usize, finding: &'a Finding) -> FindingView<'a> {
+        let said = Said::new(self.scan, self.context, finding);
+        let fix = said.fix();
+        let meta = [Some(said.secret()), said.layer(), said.life()];
+        FindingView {
+            number,
+            id: &finding.id,
+            rule: &finding.rule.id,
+            severity: finding.severity.as_str(),
+            confidence: finding.confidence.as_str(),
+            state: said.state(),
+            gates: self.context.gate.gates(finding),
+            novelty: finding.novelty.map(|novelty| novelty.as_str()),
+            suppressed: said.suppression(),
+            what: finding.rule.description.clone(),
+            place: said.place(),
+            meta: meta.into_iter().flatten().collect::<Vec<_>>().join(" · "),
+            secret: said.secret(),
+            image: if self.scan.images.len() > 1 { said.image() } else { String::new() },
+            details: said.details(),
+            rotate: fix.rotate,
+            page: fix.page.filter(|page| page.starts_with("https://")),
+            layered: matches!(finding.place, Place::LayerFile { .. } | Place::LayerBytes { .. } | Place::History { .. }),
+        }
+    }
+}
+
+impl Verdict {
+    fn new(outcome: Outcome, listed: usize) -> Self {
+        let (class, mark, words) = match outcome {
+            Outcome::Findings => ("bad", "✖", "Secrets found"),
+            Outcome::Incomplete => ("part", "⚠", "Not everything could be read"),
+            Outcome::Clean if listed == 0 => ("good", "✔", "No secrets found"),
+            Outcome::Clean => ("good", "✔", "Nothing that fails the gate"),
+        };
+        Self { class, mark, words }
+    }
+}
+
+fn lead(listed: usize, gating: usize, suppressed: usize) -> String {
+    let [listed, gating, suppressed] = [listed, gating, suppressed].map(|count| count as u64);
+    let mut text = format!("{}, {} of which fail the gate", words::count(listed, "finding", "findings"), words::number(gating));
+    if suppressed > 0 {
+        text.push_str(&format!("; {} suppressed", words::number(suppressed)));
+    }
+    text + ". Anyone who can pull the image can read them."
+}
+
+/// What a policy calls an inline style or script by.
+fn hash(text: &str) -> String {
+    format!("sha256-{}", STANDARD.encode(Sha256::digest(text)))
+}
+
+fn name(context: &Context, image: &ImageFacts) -> String {
+    place::clean(&context.redactor, image.name.as_deref().unwrap_or(&image.source))
+}
+
+fn images(scan: &Scan, context: &Context, listed: &[&Finding]) -> Vec<ImageView> {
+    let mut by_image: Vec<Vec<(usize, &Finding)>> = vec![Vec::new(); scan.images.len()];
+    for (index, finding) in listed.iter().enumerate() {
+        if let Some(findings) = by_image.get_mut(finding.image) {
+            findings.push((index + 1, finding));
+        }
+    }
+    scan.images.iter().zip(by_image).map(|(image, findings)| ImageView::new(scan, context, image, &findings)).collect()
+}
+
+impl ImageView {
+    fn new(scan: &Scan, context: &Context, image: &ImageFacts, findings: &[(usize, &Finding)]) -> Self {
+        let redactor = &context.redactor;
+        let facts = [
+            image.name.as_ref().map(|_| place::clean(redactor, &image.source)),
+            image.digest.as_ref().map(ToString::to_string),
+            image.platform.as_ref().map(|platform| place::clean(redactor, &platform.to_string())),
+            Some(words::count(image.layers.len() as u64, "layer", "layers")),
+            image.layers.iter().map(|layer| layer.size).sum::<Option<u64>>().filter(|size| *size > 0).map(words::size),
+        ];
+        let largest = image.layers.iter().filter_map(|layer| layer.size).max().unwrap_or_default().max(1);
+        let mut secrets = vec![0; image.layers.len()];
+        let mut loose = 0;
+        for (_, finding) in findings {
+            match lanes::row(finding).and_then(|layer| secrets.get_mut(layer)) {
+                Some(count) => *count += 1,
+                None => loose += 1,
+            }
+        }
+        let row = |label: String, instruction: String, size: Option<u64>, secrets: usize| Row {
+            title: if size.is_some() { format!("{label}: {instruction}") } else { String::new() },
+            label,
+            instruction,
+            size: size.map(words::size).unwrap_or_default(),
+            share: size.map(|size| size.saturating_mul(100) / largest),
+            secrets,
+            secrets_words: words::count(secrets as u64, "secret", "secrets"),
+        };
+        let mut rows = vec![row("config".to_owned(), "the image's config and history".to_owned(), None, loose)];
+        rows.extend(image.layers.iter().zip(secrets).rev().map(|(layer, secrets)| {
+            let instruction = place::instruction(redactor, image, layer.index, 400).unwrap_or_default();
+            row(format!("layer {}", layer.index), instruction, layer.size, secrets)
+        }));
+        Self {
+            name: name(context, image),
+            facts: facts.into_iter().flatten().collect::<Vec<_>>().join(" · "),
+            rows,
+            lanes: Lanes::new(scan, context, image.layers.len(), findings, MAX_LANES),
+        }
+    }
+}
+
+fn fixed(scan: &Scan, context: &Context) -> Vec<String> {
+    let clean = |text: &str| place::clean(&context.redactor, text);
+    let fixed = scan.fixed.iter().flatten();
+    fixed.map(|finding| format!("{} {} in {}", finding.severity, clean(&finding.rule), clean(&finding.place))).collect()
+}
+
+fn coverage(scan: &Scan) -> String {
+    let coverage = &scan.coverage;
+    let seen = [
+        words::count(coverage.layers, "layer", "layers"),
+        words::count(coverage.entries, "entry", "entries"),
+        words::count(coverage.documents, "document", "documents"),
+        format!("{} scanned", words::size(coverage.bytes_scanned)),
+    ];
+    let end = if coverage.is_complete() { "Everything was read." } else { "Not everything could be read." };
+    format!("{}. {end}", seen.join(", "))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::testing;
+    use super::*;
+
+    fn write(scan: &Scan, exposure: Exposure) -> String {
+        let mut out = Vec::new();
+        Html.write(scan, &testing::context(scan, exposure), &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn the_policy_names_the_style_and_the_script_of_the_page() {
+        let page = write(&testing::rich(), Exposure::Redacted);
+        for (start, end) in [("<style>", "</style>"), ("<script>", "</script>")] {
+            let (_, rest) = page.split_once(start).unwrap();
+            let (content, _) = rest.split_once(end).unwrap();
+            assert!(page.contains(&hash(content)), "{start}");
+        }
+        assert_eq!((page.matches("<script").count(), page.matches("<style").count()), (1, 1));
+    }
+
+    #[test]
+    fn names_of_the_image_stay_text() {
+        let mut scan = testing::rich();
+        for hostile in ["<img src=x onerror=alert(1)>", "\"><script>alert(1)</script>", "' onmouseover='x"] {
+            scan.images[0].name = Some(hostile.to_owned());
+            scan.images[0].layers[1].created_by = Some(format!("COPY {hostile} /"));
+            scan.findings[1].place = Place::RootfsFile {
+                path: format!("/{hostile}").into_bytes(),
+                inner: Vec::new(),
+                part: crate::finding::Part::Content,
+                position: None,
+            };
+            let page = write(&scan, Exposure::Redacted);
+            assert!(!page.contains("<img") && page.matches("<script").count() == 1 && !page.contains("' onmouse"), "{hostile}");
+        }
+    }
+
+    #[test]
+    fn a_deleted_secret_is_drawn_up_to_the_layer_that_removed_it() {
+        let page = write(&testing::rich(), Exposure::Redacted);
+        assert!(page.contains("added in layer 1, deleted in layer 2"), "{page}");
+        assert!(page.contains("✖") && page.contains("Secrets found"));
+    }
+
+    #[test]
+    fn a_page_with_secrets_says_so() {
+        assert!(write(&testing::rich(), Exposure::Shown).contains("This file holds secrets in clear."));
+        assert!(!write(&testing::rich(), Exposure::Redacted).contains("in clear."));
+    }
+
+    #[test]
+    fn an_empty_scan_is_a_page_too() {
+        let page = write(&testing::empty(), Exposure::Redacted);
+        assert!(page.contains("No secrets found") && page.trim_end().ends_with("</html>"));
+    }
+}
