@@ -8,7 +8,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
 use super::size::Size;
-use crate::finding::{Confidence, Scope, Severity, UnknownLevel};
+use crate::finding::{Confidence, Scope, Severity, UnknownLevel, Whose};
 use crate::oci::Platform;
 use crate::report::FormatName;
 use crate::rule::{Selection, Selector};
@@ -56,6 +56,8 @@ Examples:
   What a running container would see, and what is deleted but still there:
       layersift scan app.tar --scope final
       layersift scan app.tar --scope deleted
+  Fail on what the image itself brought, not on what its base image has:
+      layersift scan app.tar --base oci:base --gate own
 
 Exit codes:
   0  clean: nothing at or above the gate, and everything was read
@@ -116,6 +118,20 @@ pub(super) struct ScanArguments {
         help_heading = "Gate"
     )]
     pub(super) min_confidence: Confidence,
+
+    /// Whose findings fail: all, or the image's own, without those inherited from its base by digest; what only its history suggests to be
+    /// inherited fails, since whoever builds an image can write its history
+    #[arg(
+        long, value_name = "WHOSE", default_value = "all", ignore_case = true,
+        value_parser = words::<Whose>(Whose::ALL.map(Whose::as_str)),
+        help_heading = "Gate"
+    )]
+    pub(super) gate: Whose,
+
+    /// The base image: anything that can be scanned, of which only manifest and config are read; or a digest: the chain id of its layers,
+    /// that of its last layer, or that of its manifest or config if it is scanned too; may be given more than once
+    #[arg(long, value_name = "IMAGE|DIGEST", conflicts_with = "no_verify", help_heading = "Gate")]
+    pub(super) base: Vec<String>,
 
     /// Exit code for findings, instead of 1; not 0, 2 or 3
     #[arg(long, value_name = "N", default_value = "1", value_parser = exit_code, help_heading = "Gate")]
@@ -371,6 +387,7 @@ mod tests {
         let scan = scan("").unwrap();
         assert_eq!((scan.fail_on, scan.min_confidence, scan.exit_code), (FailOn(Some(Severity::Low)), Confidence::Likely, 1));
         assert_eq!((scan.format, scan.scope, scan.severity), (FormatName::Table, Scope::All, vec![]));
+        assert_eq!((scan.gate, scan.base.len()), (Whose::All, 0));
         assert_eq!(scan.read.targets, ["app.tar"]);
     }
 
@@ -387,7 +404,9 @@ mod tests {
             assert!(scan(&format!("--exit-code={bad}")).is_err(), "{bad}");
         }
         assert_eq!(scan("--exit-code 42").unwrap().exit_code, 42);
-        for bad in ["--jobs 0", "--platform linux", "--max-memory lots", "--severity worst", "--scope some"] {
+        for bad in
+            ["--jobs 0", "--platform linux", "--max-memory lots", "--severity worst", "--scope some", "--gate mine", "--base x --no-verify"]
+        {
             assert!(scan(bad).is_err(), "{bad}");
         }
     }

@@ -53,6 +53,17 @@ pub(super) enum CliError {
         /// Why.
         error: WeakKey,
     },
+    /// A base image that cannot be read.
+    #[error("cannot use {given} as the base image: {error}")]
+    Base {
+        /// What was given.
+        given: String,
+        /// Why.
+        error: SourceError,
+    },
+    /// Two images would come from standard input.
+    #[error("both an image and its base would be read from standard input")]
+    BaseOnStdin,
     /// A folder to write rules to that is not fit for it.
     #[error("cannot export to {}: {problem}", .path.display())]
     Folder {
@@ -91,6 +102,8 @@ impl CliError {
             CliError::Baseline { .. } => Some("`layersift baseline create IMAGE` writes one"),
             CliError::BaselineExists { .. } => Some("`layersift baseline update` writes it anew and says what changed"),
             CliError::Key { .. } => Some("for example: `head -c 32 /dev/urandom | base64`"),
+            CliError::Base { error, .. } => source_hint(error),
+            CliError::BaseOnStdin => Some("save the base image to a file: --base FILE"),
             CliError::TwoOnStdout => Some("give all but one a file: --output FORMAT=FILE"),
             CliError::NothingToTest => Some("say it with --text, or name a file with --input (`-` is standard input)"),
             CliError::Input { .. } | CliError::Output { .. } | CliError::Folder { .. } | CliError::Stdout(_) => None,

@@ -4,6 +4,7 @@
 //! the code goes back to `main`.
 
 mod arguments;
+mod base;
 mod baseline;
 mod error;
 mod key;

@@ -6,11 +6,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::arguments::{ReadArguments, ScanArguments};
 use super::error::{CliError, source_hint};
 use super::reports::Reports;
-use super::{FATAL, baseline, complain, key, note, progress, rules};
+use super::{FATAL, base, baseline, complain, key, note, progress, rules};
 use crate::finding::fingerprint::Key;
 use crate::finding::{Filter, Gate, Reason, Scan};
 use crate::report::{Colour, Context, Exposure, Redactor, Times};
-use crate::scan::{self, Failure, Options, Outcome, Verify};
+use crate::scan::{self, Base, Failure, Options, Outcome, Verify};
 use crate::source::Reference;
 
 /// What to make of a scan.
@@ -21,6 +21,7 @@ struct Plan {
     gate: Gate,
     /// Exit code for findings.
     findings_code: u8,
+    quiet: bool,
 }
 
 pub(super) fn run(arguments: ScanArguments) -> Result<u8, CliError> {
@@ -28,27 +29,28 @@ pub(super) fn run(arguments: ScanArguments) -> Result<u8, CliError> {
     let key = key::load(arguments.read.key_file.as_deref())?;
     // What is asked for is opened before the scan, so that nobody waits in vain.
     let baseline = arguments.baseline.as_deref().map(|path| baseline::load(path, key.as_ref())).transpose()?;
+    let bases = base::open(&arguments.base, &arguments.read.targets)?;
     let reports = Reports::open(arguments.format, &arguments.output, plan.exposure)?;
     if plan.exposure == Exposure::Shown && !arguments.read.quiet && io::stderr().is_terminal() {
         note("note", "secrets will be shown in clear");
     }
     let started = now();
-    let mut outcome = read(&arguments.read, key)?;
+    let mut outcome = read(&arguments.read, key, bases)?;
     if let Some(baseline) = baseline {
         baseline.compare(&mut outcome.scan);
     }
     plan.conclude(outcome, reports, started)
 }
 
-/// Scans what `arguments` name.
-pub(super) fn read(arguments: &ReadArguments, key: Option<Key>) -> Result<Outcome, CliError> {
+/// Scans what `arguments` name, which may be built on `bases`.
+pub(super) fn read(arguments: &ReadArguments, key: Option<Key>, bases: Vec<Base>) -> Result<Outcome, CliError> {
     let rules = rules::load(&arguments.rules, &arguments.choice.selection())?;
     if !arguments.quiet {
         rules::say_left_out(rules.left_out());
     }
     let (references, unknown) = references(&arguments.targets);
     let progress = progress::progress(!arguments.quiet && !arguments.no_progress);
-    let mut outcome = scan::run(&references, &rules, &options(arguments, key), &*progress);
+    let mut outcome = scan::run(&references, &rules, &Options { bases, ..options(arguments, key) }, &*progress);
     // The line has to go before anything else is written to the terminal.
     drop(progress);
     add_unknown(&mut outcome, unknown);
@@ -99,8 +101,9 @@ impl Plan {
         Self {
             exposure: if arguments.show_secrets { Exposure::Shown } else { Exposure::Redacted },
             filter: Filter { severities: (!arguments.severity.is_empty()).then_some(severities), scope: arguments.scope },
-            gate: Gate { fail_on: arguments.fail_on.0, min_confidence: arguments.min_confidence },
+            gate: Gate { fail_on: arguments.fail_on.0, min_confidence: arguments.min_confidence, whose: arguments.gate },
             findings_code: arguments.exit_code,
+            quiet: arguments.read.quiet,
         }
     }
 
@@ -113,6 +116,9 @@ impl Plan {
         let times = Times { started: started.unwrap_or_default(), ended: now().unwrap_or_default() };
         let mut context = Context { redactor, gate: self.gate, width: 0, colour: Colour::Plain, times };
         reports.write(&scan, &mut context)?;
+        if !self.quiet {
+            base::notes(&scan, self.gate.whose, &context.redactor);
+        }
         complain_of(&failures, &context.redactor);
         Ok(self.exit_code(&scan, &failures))
     }

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
-use super::{Confidence, Finding, Novelty, Scan, Severity, UnknownLevel, Visibility};
+use super::{Confidence, Finding, Novelty, Scan, Severity, UnknownLevel, Visibility, Whose};
 
 /// Which findings fail a build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,20 +14,24 @@ pub struct Gate {
     pub fail_on: Option<Severity>,
     /// Least confidence that gates.
     pub min_confidence: Confidence,
+    /// Whose findings gate.
+    pub whose: Whose,
 }
 
 impl Default for Gate {
     fn default() -> Self {
-        Self { fail_on: Some(Severity::Low), min_confidence: Confidence::Likely }
+        Self { fail_on: Some(Severity::Low), min_confidence: Confidence::Likely, whose: Whose::All }
     }
 }
 
 impl Gate {
-    /// Whether `finding` fails the build. A suppressed one never does, nor one that a baseline knows.
+    /// Whether `finding` fails the build. A suppressed one never does, nor one that a baseline knows, nor, if only the image's own gate, one
+    /// that is inherited for sure: a guess exempts nothing.
     pub fn gates(&self, finding: &Finding) -> bool {
         let severe = self.fail_on.is_some_and(|least| finding.severity >= least);
         let novel = finding.novelty.is_none_or(|novelty| novelty == Novelty::New);
-        severe && novel && finding.suppressed.is_none() && finding.confidence >= self.min_confidence
+        let ours = self.whose == Whose::All || !finding.origin.is_surely_inherited();
+        severe && novel && ours && finding.suppressed.is_none() && finding.confidence >= self.min_confidence
     }
 
     /// What the scan comes to. Findings win over gaps: a build that must stop stops for the stronger reason.
@@ -133,7 +137,7 @@ impl Filter {
 mod tests {
     use std::sync::Arc;
 
-    use super::super::{Coverage, Place, Reason, RuleFacts, Secret, Suppression};
+    use super::super::{Coverage, Evidence, Origin, Place, Reason, RuleFacts, Secret, Suppression};
     use super::*;
 
     fn finding(severity: Severity, confidence: Confidence) -> Finding {
@@ -161,7 +165,7 @@ mod tests {
     #[test]
     fn a_finding_gates_from_the_asked_severity_and_confidence_on() {
         use {Confidence::*, Severity::*};
-        let gate = |fail_on, min_confidence| Gate { fail_on, min_confidence };
+        let gate = |fail_on, min_confidence| Gate { fail_on, min_confidence, whose: Whose::All };
         let table = [
             (Gate::default(), Low, Likely, true),
             (Gate::default(), Critical, Possible, false),
@@ -181,13 +185,26 @@ mod tests {
     fn a_suppressed_finding_never_gates() {
         let mut finding = finding(Severity::Critical, Confidence::Confirmed);
         finding.suppressed = Some(Suppression { reason: "placeholder".into(), detail: String::new() });
-        assert!(!Gate { fail_on: Some(Severity::Low), min_confidence: Confidence::Possible }.gates(&finding));
+        assert!(!Gate { fail_on: Some(Severity::Low), min_confidence: Confidence::Possible, ..Gate::default() }.gates(&finding));
     }
 
     #[test]
     fn of_findings_compared_with_a_baseline_only_new_ones_gate() {
         let gates = |novelty| Gate::default().gates(&Finding { novelty, ..finding(Severity::High, Confidence::Likely) });
         assert_eq!([None, Some(Novelty::New), Some(Novelty::Moved), Some(Novelty::Known)].map(gates), [true, true, false, false]);
+    }
+
+    #[test]
+    fn of_inherited_findings_only_those_known_by_digest_can_be_exempt() {
+        let gates =
+            |whose, origin| Gate { whose, ..Gate::default() }.gates(&Finding { origin, ..finding(Severity::High, Confidence::Likely) });
+        let sure = [Evidence::Image, Evidence::Chain, Evidence::Annotation];
+        let guesses = [Evidence::Layer, Evidence::History];
+        for evidence in sure.into_iter().chain(guesses) {
+            let origin = Origin::Inherited(evidence);
+            assert_eq!([Whose::All, Whose::Own].map(|whose| gates(whose, origin)), [true, guesses.contains(&evidence)], "{evidence:?}");
+        }
+        assert!(gates(Whose::Own, Origin::Own));
     }
 
     #[test]

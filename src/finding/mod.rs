@@ -7,6 +7,7 @@ mod coverage;
 pub mod fingerprint;
 mod gate;
 mod level;
+mod origin;
 mod pair;
 mod place;
 mod secret;
@@ -18,6 +19,7 @@ pub use baseline::{Baseline, BaselineError, Compared};
 pub use coverage::{Coverage, MAX_SKIPPED, Reason, Skipped};
 pub use gate::{Filter, Gate, Outcome, Scope};
 pub use level::{Confidence, Severity, UnknownLevel};
+pub use origin::{BaseFacts, Evidence, Origin, Whose};
 pub use pair::pair;
 pub use place::{Part, Place, Position};
 pub use secret::Secret;
@@ -171,6 +173,8 @@ pub struct Finding {
     pub matched_too: Vec<String>,
     /// Set where findings were compared with older ones.
     pub novelty: Option<Novelty>,
+    /// Whether the image brought it, or the one that it was built on.
+    pub origin: Origin,
 }
 
 impl Finding {
@@ -195,6 +199,7 @@ impl Finding {
             pair: Vec::new(),
             matched_too: Vec::new(),
             novelty: None,
+            origin: Origin::Own,
         }
     }
 }
@@ -230,6 +235,8 @@ pub struct ImageFacts {
     pub platform: Option<Platform>,
     /// Base first.
     pub layers: Vec<LayerFacts>,
+    /// The image that it was built on, where anything is known of it.
+    pub base: Option<BaseFacts>,
 }
 
 /// All that a scan found: the input of every report.

@@ -22,6 +22,12 @@ pub struct Config {
 pub struct HistoryStep {
     /// The instruction.
     pub created_by: Option<String>,
+    /// What the builder says besides: its name, or what the step is built on.
+    pub comment: Option<String>,
+    /// Who made the step; some builders name themselves.
+    pub author: Option<String>,
+    /// When, where that makes sense.
+    pub created: Option<jiff::Timestamp>,
     /// Whether the step made no layer.
     pub empty_layer: bool,
 }
@@ -54,6 +60,12 @@ impl Config {
 
 impl HistoryStep {
     fn from_json(value: &Value) -> Self {
-        Self { created_by: text(value, "created_by"), empty_layer: value.get("empty_layer").and_then(Value::as_bool).unwrap_or(false) }
+        Self {
+            created_by: text(value, "created_by"),
+            comment: text(value, "comment"),
+            author: text(value, "author"),
+            created: text(value, "created").and_then(|created| created.parse().ok()),
+            empty_layer: value.get("empty_layer").and_then(Value::as_bool).unwrap_or(false),
+        }
     }
 }

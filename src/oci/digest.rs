@@ -57,6 +57,12 @@ impl Digest {
         &self.hex
     }
 
+    /// The chain id of a layer whose lower layers have the chain id `self` (image spec v1.1, `config.md`). That of the lowest layer is its
+    /// diff_id.
+    pub fn chain(&self, diff_id: &Digest) -> Self {
+        Self::sha256(format!("{self} {diff_id}").as_bytes())
+    }
+
     /// The SHA-256 digest of `bytes`.
     pub fn sha256(bytes: &[u8]) -> Self {
         let mut hasher = Hasher::new(Algorithm::Sha256);

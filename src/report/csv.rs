@@ -10,7 +10,7 @@ use crate::finding::Scan;
 /// The format.
 pub(super) struct Csv;
 
-const HEADER: [&str; 21] = [
+const HEADER: [&str; 22] = [
     "id",
     "rule",
     "description",
@@ -32,6 +32,7 @@ const HEADER: [&str; 21] = [
     "note",
     "fix",
     "docs",
+    "origin",
 ];
 
 impl Format for Csv {
@@ -64,6 +65,7 @@ impl Format for Csv {
                 said.note().unwrap_or_default(),
                 said.fix().rotate,
                 said.fix().page.unwrap_or_default(),
+                finding.origin.as_str().to_owned(),
             ];
             table.write_record(row.iter().map(|cell| inert(cell).into_owned()))?;
         }

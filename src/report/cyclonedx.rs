@@ -134,6 +134,7 @@ fn vulnerability(scan: &Scan, context: &Context, finding: &Finding) -> Value {
             property("rule", &finding.rule.id),
             property("confidence", finding.confidence.as_str()),
             property("state", said.state()),
+            property("origin", finding.origin.as_str()),
             property("gates", &context.gate.gates(finding).to_string()),
         ],
     });

@@ -65,6 +65,7 @@ fn vulnerability(scan: &Scan, context: &Context, finding: &Finding) -> Value {
         ("digest", "Image digest", image.and_then(|image| image.digest.as_ref()).map(ToString::to_string)),
         ("layer", "Layer", said.layer()),
         ("life", "State", said.life()),
+        ("origin", "Origin", said.origin()),
         ("secret", "Secret", Some(said.secret())),
         ("confidence", "Confidence", Some(finding.confidence.to_string())),
     ] {

@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 
 use self::lanes::{Lanes, MAX_LANES};
-use super::said::{Said, worst_first};
+use super::said::{self, Said, worst_first};
 use super::{Context, Exposure, Format, place, words};
 use crate::finding::{Finding, ImageFacts, Outcome, Place, Scan, Severity};
 
@@ -130,7 +130,6 @@ impl<'a> Page<'a> {
             let count = order[..listed].iter().filter(|finding| finding.severity == severity).count();
             Tally { class: severity.as_str(), name: severity.as_str(), count: words::number(count as u64) }
         });
-        let gate = &context.gate;
         let names: Vec<String> = scan.images.iter().map(|image| name(context, image)).collect();
         let subject = match names.as_slice() {
             [] => "nothing".to_owned(),
@@ -166,10 +165,7 @@ impl<'a> Page<'a> {
             more_gaps: all_gaps - gaps.len() as u64,
             gaps,
             rules_hash: &scan.rules_hash,
-            gate: match gate.fail_on {
-                Some(least) => format!("severity from {least}, confidence from {}", gate.min_confidence),
-                None => "none".to_owned(),
-            },
+            gate: said::gate(&context.gate).unwrap_or_else(|| "none".to_owned()),
             scan,
             context,
             order,
@@ -257,6 +253,7 @@ impl ImageView {
             image.platform.as_ref().map(|platform| place::clean(redactor, &platform.to_string())),
             Some(words::count(image.layers.len() as u64, "layer", "layers")),
             image.layers.iter().map(|layer| layer.size).sum::<Option<u64>>().filter(|size| *size > 0).map(words::size),
+            said::base(redactor, image),
         ];
         let largest = image.layers.iter().filter_map(|layer| layer.size).max().unwrap_or_default().max(1);
         let mut secrets = vec![0; image.layers.len()];

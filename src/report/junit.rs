@@ -9,7 +9,7 @@ use quick_xml::events::{BytesDecl, BytesText, Event};
 
 use super::said::Said;
 use super::{Context, Format, place};
-use crate::finding::{Finding, ImageFacts, Scan};
+use crate::finding::{Finding, ImageFacts, Scan, Whose};
 
 /// The format.
 pub(super) struct Junit;
@@ -108,7 +108,8 @@ fn case<W: io::Write>(scan: &Scan, context: &Context, suite: &str, finding: &Fin
             let pairs = [("message", &*text(&headline)), ("type", &text(&finding.rule.id))];
             xml.create_element("failure").with_attributes(pairs).write_text_content(BytesText::new(&lines))?;
         } else {
-            let why = said.suppression().or_else(|| finding.novelty.map(|novelty| novelty.as_str().to_owned()));
+            let exempt = (context.gate.whose == Whose::Own && finding.origin.is_surely_inherited()).then(|| said.origin()).flatten();
+            let why = said.suppression().or(exempt).or_else(|| finding.novelty.map(|novelty| novelty.as_str().to_owned()));
             let message = format!("{headline} ({})", why.as_deref().unwrap_or("below the gate"));
             xml.create_element("skipped").with_attribute(("message", &*text(&message))).write_empty()?;
         }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use super::said::{Said, counts, worst_first};
 use super::{Context, Format, place, words};
-use crate::finding::{Confidence, Finding, Outcome, Scan};
+use crate::finding::{Confidence, Finding, Origin, Outcome, Scan};
 
 /// Most rows: a job summary on GitHub holds 1 MiB, and a row has up to 2 kB.
 const MAX_ROWS: usize = 300;
@@ -59,10 +59,11 @@ fn table(scan: &Scan, context: &Context, findings: &[&Finding], out: &mut dyn Wr
         let severity = if context.gate.gates(finding) { format!("**{}**", finding.severity) } else { finding.severity.to_string() };
         let novelty = finding.novelty.map(|novelty| format!(" ({})", novelty.as_str())).unwrap_or_default();
         let state = said.state();
+        let origin = if finding.origin == Origin::Own { "" } else { ", inherited" };
         let place = if scan.images.len() > 1 { format!("{}: {}", said.image(), said.place()) } else { said.place() };
         writeln!(
             out,
-            "| {severity}{novelty} | {} | {} {} | {} | {} | {state} |",
+            "| {severity}{novelty} | {} | {} {} | {} | {} | {state}{origin} |",
             finding.confidence,
             text(&finding.rule.description),
             code(&said.secret()),

@@ -1,8 +1,10 @@
 //! What every report for people says of a finding, in sentences: what it is, where, what became of it, and what to do. Everything is
 //! redacted, sanitised and cut here.
 
-use super::{Context, Exposure, place, sanitise, words};
-use crate::finding::{Confidence, Finding, ImageFacts, LayerFacts, Place, Scan, Severity, Visibility};
+use super::{Context, Exposure, Redactor, place, sanitise, words};
+use crate::finding::{
+    BaseFacts, Confidence, Evidence, Finding, Gate, ImageFacts, LayerFacts, Origin, Place, Scan, Severity, Visibility, Whose,
+};
 
 /// Columns of an instruction inside a sentence.
 const INSTRUCTION: usize = 160;
@@ -104,6 +106,11 @@ impl<'a> Said<'a> {
         place::life(&self.context.redactor, self.image?, self.finding, INSTRUCTION)
     }
 
+    /// `inherited from the base image debian:12`; none for the image's own.
+    pub(super) fn origin(&self) -> Option<String> {
+        origin(&self.context.redactor, self.image, self.finding.origin)
+    }
+
     /// One word for programs: `in-final-image`, `overwritten`, `deleted`, `metadata`.
     pub(super) fn state(&self) -> &'static str {
         match self.finding.visibility {
@@ -127,6 +134,7 @@ impl<'a> Said<'a> {
             said.push(format!("{verb} {layer}"));
         }
         said.extend(self.life().map(capital));
+        said.extend(self.origin().map(capital));
         if !finding.decoding.is_empty() {
             said.push(format!("Decoded from {}", finding.decoding.join(", ")));
         }
@@ -166,6 +174,44 @@ pub(super) fn worst_first<'a>(scan: &'a Scan, context: &Context) -> Vec<&'a Find
         std::cmp::Reverse((context.gate.gates(finding), finding.confidence != Confidence::Possible, finding.severity, finding.confidence))
     });
     findings
+}
+
+/// `inherited from the base image debian:12`; none for the image's own.
+pub(super) fn origin(redactor: &Redactor, image: Option<&ImageFacts>, origin: Origin) -> Option<String> {
+    let Origin::Inherited(evidence) = origin else { return None };
+    let base = image.and_then(|image| image.base.as_ref()).and_then(|base| base_name(redactor, base));
+    let base = base.map(|base| format!(" {base}")).unwrap_or_default();
+    Some(match evidence {
+        _ if evidence.is_sure() => format!("inherited from the base image{base}"),
+        Evidence::Layer => format!("inherited from the base image{base}, if the layers below the one given are its"),
+        _ => format!("perhaps inherited from the base image{base}: the history suggests it, and proves nothing"),
+    })
+}
+
+fn base_name(redactor: &Redactor, base: &BaseFacts) -> Option<String> {
+    let name = base.name.as_deref().map(|name| place::clean(redactor, name));
+    name.or_else(|| base.digest.as_ref().map(ToString::to_string))
+}
+
+/// `base image debian:12: 2 of 7 layers, by their digests`.
+pub(super) fn base(redactor: &Redactor, image: &ImageFacts) -> Option<String> {
+    let base = image.base.as_ref()?;
+    let layers = format!("{} of {}", base.layers, words::count(image.layers.len() as u64, "layer", "layers"));
+    let what = match base.evidence {
+        Evidence::Image | Evidence::Chain | Evidence::Annotation => format!("{layers}, by their digests"),
+        Evidence::Layer => format!("{layers}, by the digest of the last one"),
+        Evidence::History => format!("perhaps {layers}, by the history"),
+        Evidence::Named => "how many layers are its is not known".to_owned(),
+        Evidence::Mismatch => "as given, but its layers are not the first ones here".to_owned(),
+    };
+    let name = base_name(redactor, base).map(|name| format!(" {name}")).unwrap_or_default();
+    Some(format!("base image{name}: {what}"))
+}
+
+/// `severity from low, confidence from likely`; none for a gate that never closes.
+pub(super) fn gate(gate: &Gate) -> Option<String> {
+    let whose = if gate.whose == Whose::Own { ", not inherited" } else { "" };
+    gate.fail_on.map(|least| format!("severity from {least}, confidence from {}{whose}", gate.min_confidence))
 }
 
 /// `2 critical, 1 low`, worst first; empty for none.

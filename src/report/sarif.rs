@@ -142,6 +142,7 @@ fn result(scan: &Scan, context: &Context, finding: &Finding, rule: usize) -> Val
             "confidence": finding.confidence.as_str(),
             "state": said.state(),
             "place": finding.place.kind(),
+            "origin": finding.origin.as_str(),
             "gates": context.gate.gates(finding),
         },
     });

@@ -14,7 +14,7 @@ use std::io::{self, Write};
 
 use self::ink::Ink;
 use self::list::{Group, groups};
-use super::{Context, Format};
+use super::{Context, Format, said};
 use crate::finding::{Finding, ImageFacts, Scan};
 
 /// The format.
@@ -71,6 +71,9 @@ impl<'a> Page<'a> {
 
     fn image(&self, out: &mut dyn Write, index: usize, image: &ImageFacts) -> io::Result<()> {
         writeln!(out, "{}", self.ink.bold(&self.title(image)))?;
+        if let Some(base) = said::base(&self.context.redactor, image) {
+            writeln!(out, "  {base}")?;
+        }
         let mut any = false;
         for group in self.groups.iter().filter(|group| group.image == index) {
             any = true;
@@ -84,7 +87,7 @@ impl<'a> Page<'a> {
 
     /// Findings in what a source holds besides its images, if it holds no image at all.
     fn homeless(&self, out: &mut dyn Write) -> io::Result<()> {
-        let nothing = ImageFacts { source: String::new(), name: None, digest: None, platform: None, layers: Vec::new() };
+        let nothing = ImageFacts { source: String::new(), name: None, digest: None, platform: None, layers: Vec::new(), base: None };
         let homeless: Vec<&Group<'a>> = self.groups.iter().filter(|group| group.image >= self.scan.images.len()).collect();
         if homeless.is_empty() {
             return Ok(());

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{Colour, Context, Exposure, Redactor, Times};
 use crate::finding::{
-    Confidence, Coverage, Finding, Gate, ImageFacts, KeyFacts, LayerFacts, Part, Place, Position, Reason, RuleFacts, Scan, Secret,
-    Severity, Suppression, Visibility,
+    BaseFacts, Confidence, Coverage, Evidence, Finding, Gate, ImageFacts, KeyFacts, LayerFacts, Part, Place, Position, Reason, RuleFacts,
+    Scan, Secret, Severity, Suppression, Visibility,
 };
 use crate::oci::{Digest, Platform};
 
@@ -78,6 +78,7 @@ fn image() -> ImageFacts {
             layer(1, Some("COPY . . # buildkit")),
             layer(2, Some("RUN |1 PASSWORD=swordfish-77 /bin/sh -c rm -rf /app/.env # buildkit")),
         ],
+        base: Some(BaseFacts { name: Some("hub/swordfish-77/os:1".to_owned()), digest: None, layers: 1, evidence: Evidence::Image }),
     }
 }
 
@@ -85,7 +86,14 @@ fn image() -> ImageFacts {
 pub(super) fn rich() -> Scan {
     let (token, key) = (rule("example-token", Severity::Critical), rule("private-key", Severity::High));
     let (password, guess) = (rule("password-assignment", Severity::Medium), rule("generic-secret", Severity::Low));
-    let rootfs = ImageFacts { source: "dir:/srv/root".to_owned(), name: None, digest: None, platform: None, layers: vec![layer(0, None)] };
+    let rootfs = ImageFacts {
+        source: "dir:/srv/root".to_owned(),
+        name: None,
+        digest: None,
+        platform: None,
+        layers: vec![layer(0, None)],
+        base: None,
+    };
     let findings = vec![
         Finding { confidence: Confidence::Possible, ..finding(&guess, b"maybe-a-secret", file(1, b"/app/README\x1b[2J.md", &[], 3)) },
         Finding {

@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::Results;
+use super::base::Inheritance;
 use super::blob::BlobResult;
 use super::crew::Crew;
 use super::documents::{self, InDocument};
 use super::gather::Found;
 use crate::detect::Candidate;
 use crate::finding::{
-    Counterpart, Coverage, Finding, ImageFacts, LayerFacts, MAX_ALSO, Place, Position, Reason, RuleFacts, Scan, Severity, Visibility,
-    fingerprint, pair,
+    Counterpart, Coverage, Finding, ImageFacts, LayerFacts, MAX_ALSO, Origin, Place, Position, Reason, RuleFacts, Scan, Severity,
+    Visibility, fingerprint, pair,
 };
 use crate::layer::index::Fate;
 use crate::layer::{Entry, EntryKind};
@@ -29,9 +30,10 @@ pub(super) fn assemble(target: &Reference, contents: Contents, results: Results,
     let first = scan.images.len();
     for image in &contents.images {
         let number = scan.images.len();
-        scan.images.push(facts(&source, image));
+        let inheritance = Inheritance::new(image, &contents.images, &results, &crew.options.bases);
+        scan.images.push(ImageFacts { base: inheritance.facts.clone(), ..facts(&source, image) });
         let before = scan.findings.len();
-        Assembly { image, number, results: &results, crew }.run(scan);
+        Assembly { image, number, results: &results, crew, inheritance: &inheritance }.run(scan);
         pair(&mut scan.findings[before..]);
         counterparts(image, &results, &mut scan.findings[before..]);
         for (index, layer) in image.layers.iter().enumerate() {
@@ -42,7 +44,14 @@ pub(super) fn assemble(target: &Reference, contents: Contents, results: Results,
     }
     if !contents.extras.is_empty() {
         if scan.images.len() == first {
-            scan.images.push(ImageFacts { source: source.clone(), name: None, digest: None, platform: None, layers: Vec::new() });
+            scan.images.push(ImageFacts {
+                source: source.clone(),
+                name: None,
+                digest: None,
+                platform: None,
+                layers: Vec::new(),
+                base: None,
+            });
         }
         extras(&contents, &results, crew, first, scan);
     }
@@ -75,6 +84,7 @@ fn facts(source: &str, image: &Image) -> ImageFacts {
         digest: image.digest.clone(),
         platform: image.platform.clone(),
         layers: layers.collect(),
+        base: None,
     }
 }
 
@@ -179,6 +189,7 @@ struct Assembly<'a> {
     number: usize,
     results: &'a Results,
     crew: &'a Crew<'a>,
+    inheritance: &'a Inheritance,
 }
 
 impl Assembly<'_> {
@@ -219,9 +230,13 @@ impl Assembly<'_> {
         }
         also.extend(indexes[1..].iter().map(|&layer| place(layer, found.position)));
         also.truncate(MAX_ALSO);
+        // A base's file that an own layer has too, or gives a name, is the image's own.
+        let layers = indexes.iter().copied().chain(names.iter().map(|name| name.layer));
+        let origin = layers.map(|layer| self.inheritance.of_layer(layer)).reduce(Origin::and).unwrap_or_default();
         // A blob that is no archive has no files that could be hidden.
         let visibility = is_archive.then(|| self.visibility(&found.entry, indexes[indexes.len() - 1], &names));
-        self.finding(&found.candidate, &found.matched_too, place(first, found.position), also, visibility)
+        let finding = self.finding(&found.candidate, &found.matched_too, place(first, found.position), also, visibility);
+        Finding { origin, ..finding }
     }
 
     fn place(&self, found: &Found, layer: usize, position: Option<Position>) -> Place {
@@ -307,11 +322,14 @@ impl Assembly<'_> {
         let mut known: HashMap<Vec<u8>, usize> = HashMap::new();
         for (_, hit) in found {
             let secret = hit.candidate.secret.expose().to_vec();
+            let origin = self.inheritance.of_place(&hit.place);
             if let Some(&index) = known.get(&secret) {
+                scan.findings[index].origin = scan.findings[index].origin.and(origin);
                 note(&mut scan.findings[index], hit.place);
             } else if scan.findings.len() < limit {
                 known.insert(secret, scan.findings.len());
-                scan.findings.push(self.finding(&hit.candidate, &hit.matched_too, hit.place, Vec::new(), None));
+                let finding = self.finding(&hit.candidate, &hit.matched_too, hit.place, Vec::new(), None);
+                scan.findings.push(Finding { origin, ..finding });
             } else {
                 left_out += 1;
             }

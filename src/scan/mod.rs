@@ -3,6 +3,7 @@
 //! A scan reads each distinct blob once ([`crew`] shares the work, [`blob`] runs one blob, [`gather`] puts what was found in order), then
 //! works out for each image what the findings of its layers mean there ([`image`]): which layer, which instruction, still visible or not.
 
+mod base;
 mod blob;
 mod crew;
 mod documents;
@@ -17,6 +18,7 @@ use crate::oci::Platform;
 use crate::rule::RuleSet;
 use crate::source::{self, BlobKey, BlobSink, Contents, Opened, Reference, Source, SourceError};
 
+pub use base::Base;
 use blob::BlobResult;
 use crew::Crew;
 
@@ -63,12 +65,23 @@ pub struct Options {
     pub limits: Limits,
     /// The project's key for fingerprints; none to make them without one.
     pub key: Option<fingerprint::Key>,
+    /// The images that those scanned may be built on.
+    pub bases: Vec<Base>,
 }
 
 impl Default for Options {
     fn default() -> Self {
         let jobs = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { jobs, max_memory: None, verify: Verify::Digests, platform: None, now: None, limits: Limits::default(), key: None }
+        Self {
+            jobs,
+            max_memory: None,
+            verify: Verify::Digests,
+            platform: None,
+            now: None,
+            limits: Limits::default(),
+            key: None,
+            bases: Vec::new(),
+        }
     }
 }
 

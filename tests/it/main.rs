@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod base;
 mod baseline;
 mod bounds;
 mod cli;

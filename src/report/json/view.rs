@@ -5,7 +5,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
 use super::super::{Exposure, Redactor, sanitise};
-use crate::finding::{Coverage, Finding, ImageFacts, KeyFacts, LayerFacts, Novelty, Part, Place, Skipped, Suppression, Visibility};
+use crate::finding::{
+    BaseFacts, Coverage, Finding, ImageFacts, KeyFacts, LayerFacts, Novelty, Part, Place, Skipped, Suppression, Visibility,
+};
 
 /// An instruction stands in full under `images`; repeated in each finding, a long one would make the report as long as their product.
 const MAX_REPEATED: usize = 500;
@@ -24,6 +26,26 @@ pub(super) struct ImageView {
     digest: Option<String>,
     platform: Option<String>,
     layers: Vec<LayerView>,
+    base: Option<BaseView>,
+}
+
+#[derive(Serialize)]
+struct BaseView {
+    name: Option<String>,
+    digest: Option<String>,
+    layers: usize,
+    evidence: &'static str,
+}
+
+impl BaseView {
+    fn new(base: &BaseFacts, redactor: &Redactor) -> Self {
+        Self {
+            name: base.name.as_deref().map(|name| redactor.text(name).into_owned()),
+            digest: base.digest.as_ref().map(ToString::to_string),
+            layers: base.layers,
+            evidence: base.evidence.as_str(),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -43,6 +65,7 @@ impl ImageView {
             digest: image.digest.as_ref().map(ToString::to_string),
             platform: image.platform.as_ref().map(|platform| redactor.text(&platform.to_string()).into_owned()),
             layers: image.layers.iter().map(|layer| LayerView::new(layer, redactor)).collect(),
+            base: image.base.as_ref().map(|base| BaseView::new(base, redactor)),
         }
     }
 }
@@ -97,6 +120,7 @@ pub(super) struct FindingView<'a> {
     suppressed: Option<SuppressedView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     novelty: Option<&'static str>,
+    origin: &'static str,
     image: usize,
     place: PlaceView<'a>,
     also: Vec<PlaceView<'a>>,
@@ -129,6 +153,7 @@ impl<'a> FindingView<'a> {
             },
             suppressed: finding.suppressed.as_ref().map(|suppression| SuppressedView::new(suppression, redactor)),
             novelty: finding.novelty.map(Novelty::as_str),
+            origin: finding.origin.as_str(),
             image: finding.image,
             place: PlaceView::new(&finding.place, layers, redactor),
             also: finding.also.iter().map(|place| PlaceView::new(place, layers, redactor)).collect(),

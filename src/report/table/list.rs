@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use unicode_width::UnicodeWidthStr as _;
 
-use super::super::{Exposure, place, sanitise, words};
+use super::super::{Exposure, place, said, sanitise, words};
 use super::Page;
 use crate::finding::{Confidence, Finding, ImageFacts, Place, Scan};
 use crate::oci::Digest;
@@ -155,6 +155,9 @@ impl<'a> Page<'a> {
         }
         if let Some(life) = place::life(redactor, image, finding, room * 2 / 3) {
             say(life);
+        }
+        if let Some(origin) = said::origin(redactor, Some(image), finding.origin) {
+            say(origin);
         }
         if let Some(others) = self.others(number, finding) {
             say(others);

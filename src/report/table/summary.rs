@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Write};
 
-use super::super::{place, words};
+use super::super::{place, said, words};
 use super::Page;
 use crate::finding::{Finding, Reason, Severity, Skipped, Visibility};
 
@@ -87,12 +87,12 @@ impl Page<'_> {
 
     fn gating(&self, listed: &[&Finding]) -> String {
         let gate = &self.context.gate;
-        let Some(least) = gate.fail_on else {
+        let Some(words) = said::gate(gate) else {
             return "none gates, as asked".to_owned();
         };
         let count = listed.iter().filter(|finding| gate.gates(finding)).count() as u64;
         let verb = if count == 1 { "gates" } else { "gate" };
-        format!("{} {verb} (severity from {least}, confidence from {})", words::number(count), gate.min_confidence)
+        format!("{} {verb} ({words})", words::number(count))
     }
 
     /// What was read, and each thing that was not.

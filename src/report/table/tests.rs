@@ -24,6 +24,7 @@ fn findings_stand_under_their_layer_with_their_life_at_80_columns() {
 }
 
 const LIST: &str = r"docker-archive:app.tar  shop/api:1.4  sha256:6105d6cc76af  linux/amd64  3 layers
+  base image hub/****/os:1: 1 of 3 layers, by their digests
 
   layer 1  COPY . .  (sha256:4bf5122f, 12.3 MB)
 
