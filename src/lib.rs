@@ -7,6 +7,7 @@
 pub mod cli;
 pub mod content;
 pub mod detect;
+pub mod dockerfile;
 pub mod finding;
 pub mod layer;
 pub mod oci;

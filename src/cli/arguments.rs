@@ -53,6 +53,8 @@ Examples:
       layersift scan app.tar --fail-on high --format json --output report.json
   The report on the terminal, and two more for machines:
       layersift scan app.tar --output sarif=app.sarif --output junit=app.xml
+  What to change in the Dockerfile:
+      layersift scan app.tar --dockerfile Dockerfile
   What a running container would see, and what is deleted but still there:
       layersift scan app.tar --scope final
       layersift scan app.tar --scope deleted
@@ -102,6 +104,14 @@ pub(super) struct ScanArguments {
     /// Write secrets in clear
     #[arg(long, help_heading = "Report")]
     pub(super) show_secrets: bool,
+
+    /// The Dockerfile that the images were built from: say which of its lines brought each secret, and what to write instead
+    #[arg(long, value_name = "FILE", help_heading = "Report")]
+    pub(super) dockerfile: Option<PathBuf>,
+
+    /// The stage of the Dockerfile that was built; without it the stage that fits the image's history best
+    #[arg(long, value_name = "STAGE", requires = "dockerfile", help_heading = "Report")]
+    pub(super) target: Option<String>,
 
     /// Least severity that fails
     #[arg(

@@ -37,14 +37,14 @@ fn create(arguments: &KnownArguments) -> Result<u8, CliError> {
         return Err(CliError::BaselineExists { path: arguments.file.clone() });
     }
     let key = key::load(arguments.read.key_file.as_deref())?;
-    let outcome = scan::read(&arguments.read, key.clone(), Vec::new())?;
+    let outcome = scan::read(&arguments.read, key.clone())?;
     keep(arguments, key.as_ref(), &outcome, None)
 }
 
 fn update(arguments: &KnownArguments) -> Result<u8, CliError> {
     let key = key::load(arguments.read.key_file.as_deref())?;
     let former = load(&arguments.file, key.as_ref())?;
-    let mut outcome = scan::read(&arguments.read, key.clone(), Vec::new())?;
+    let mut outcome = scan::read(&arguments.read, key.clone())?;
     let compared = former.compare(&mut outcome.scan);
     keep(arguments, key.as_ref(), &outcome, Some(compared))
 }
@@ -52,7 +52,7 @@ fn update(arguments: &KnownArguments) -> Result<u8, CliError> {
 fn diff(arguments: &KnownArguments) -> Result<u8, CliError> {
     let key = key::load(arguments.read.key_file.as_deref())?;
     let former = load(&arguments.file, key.as_ref())?;
-    let mut outcome = scan::read(&arguments.read, key, Vec::new())?;
+    let mut outcome = scan::read(&arguments.read, key)?;
     let compared = former.compare(&mut outcome.scan);
     let redactor = Redactor::new(&outcome.scan, Exposure::Redacted);
     Output::Stdout.write(|out| changes(&outcome.scan, &redactor, compared, out))?;

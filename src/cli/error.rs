@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::dockerfile::DockerfileError;
 use crate::finding::BaselineError;
 use crate::finding::fingerprint::WeakKey;
 use crate::rule::RuleError;
@@ -38,6 +39,14 @@ pub(super) enum CliError {
         path: PathBuf,
         /// Why.
         error: BaselineError,
+    },
+    /// A Dockerfile that cannot be used.
+    #[error("cannot use {}: {error}", .path.display())]
+    Dockerfile {
+        /// The Dockerfile.
+        path: PathBuf,
+        /// Why.
+        error: DockerfileError,
     },
     /// A new baseline in the place of an old one.
     #[error("there is a baseline at {} already", .path.display())]
@@ -101,6 +110,10 @@ impl CliError {
             }
             CliError::Baseline { .. } => Some("`layersift baseline create IMAGE` writes one"),
             CliError::BaselineExists { .. } => Some("`layersift baseline update` writes it anew and says what changed"),
+            CliError::Dockerfile { error: DockerfileError::NoSuchStage { .. }, .. } => {
+                Some("--target takes the name of a stage (`FROM ... AS name`) or its number, from 0")
+            }
+            CliError::Dockerfile { .. } => Some("--dockerfile takes the Dockerfile that the image was built from"),
             CliError::Key { .. } => Some("for example: `head -c 32 /dev/urandom | base64`"),
             CliError::Base { error, .. } => source_hint(error),
             CliError::BaseOnStdin => Some("save the base image to a file: --base FILE"),

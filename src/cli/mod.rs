@@ -6,6 +6,7 @@
 mod arguments;
 mod base;
 mod baseline;
+mod dockerfile;
 mod error;
 mod key;
 mod output;

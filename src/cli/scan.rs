@@ -4,12 +4,14 @@ use std::io::{self, IsTerminal as _};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::arguments::{ReadArguments, ScanArguments};
+use super::dockerfile::Given;
 use super::error::{CliError, source_hint};
 use super::reports::Reports;
 use super::{FATAL, base, baseline, complain, key, note, progress, rules};
 use crate::finding::fingerprint::Key;
 use crate::finding::{Filter, Gate, Reason, Scan};
 use crate::report::{Colour, Context, Exposure, Redactor, Times};
+use crate::rule::RuleSet;
 use crate::scan::{self, Base, Failure, Options, Outcome, Verify};
 use crate::source::Reference;
 
@@ -30,31 +32,47 @@ pub(super) fn run(arguments: ScanArguments) -> Result<u8, CliError> {
     // What is asked for is opened before the scan, so that nobody waits in vain.
     let baseline = arguments.baseline.as_deref().map(|path| baseline::load(path, key.as_ref())).transpose()?;
     let bases = base::open(&arguments.base, &arguments.read.targets)?;
+    let dockerfile = arguments.dockerfile.as_deref().map(|path| Given::load(path, arguments.target.as_deref())).transpose()?;
     let reports = Reports::open(arguments.format, &arguments.output, plan.exposure)?;
     if plan.exposure == Exposure::Shown && !arguments.read.quiet && io::stderr().is_terminal() {
         note("note", "secrets will be shown in clear");
     }
     let started = now();
-    let mut outcome = read(&arguments.read, key, bases)?;
+    let rules = load_rules(&arguments.read)?;
+    let mut outcome = read_with(&arguments.read, &rules, key, bases);
     if let Some(baseline) = baseline {
         baseline.compare(&mut outcome.scan);
     }
-    plan.conclude(outcome, reports, started)
+    let mut further = Vec::new();
+    if let Some(dockerfile) = dockerfile {
+        further = dockerfile.secrets(&rules);
+        dockerfile.advise(&mut outcome.scan);
+    }
+    plan.conclude(outcome, &further, reports, started)
 }
 
-/// Scans what `arguments` name, which may be built on `bases`.
-pub(super) fn read(arguments: &ReadArguments, key: Option<Key>, bases: Vec<Base>) -> Result<Outcome, CliError> {
+/// Scans what `arguments` name.
+pub(super) fn read(arguments: &ReadArguments, key: Option<Key>) -> Result<Outcome, CliError> {
+    Ok(read_with(arguments, &load_rules(arguments)?, key, Vec::new()))
+}
+
+fn load_rules(arguments: &ReadArguments) -> Result<RuleSet, CliError> {
     let rules = rules::load(&arguments.rules, &arguments.choice.selection())?;
     if !arguments.quiet {
         rules::say_left_out(rules.left_out());
     }
+    Ok(rules)
+}
+
+/// Scans with `rules` what may be built on `bases`.
+fn read_with(arguments: &ReadArguments, rules: &RuleSet, key: Option<Key>, bases: Vec<Base>) -> Outcome {
     let (references, unknown) = references(&arguments.targets);
     let progress = progress::progress(!arguments.quiet && !arguments.no_progress);
-    let mut outcome = scan::run(&references, &rules, &Options { bases, ..options(arguments, key) }, &*progress);
+    let mut outcome = scan::run(&references, rules, &Options { bases, ..options(arguments, key) }, &*progress);
     // The line has to go before anything else is written to the terminal.
     drop(progress);
     add_unknown(&mut outcome, unknown);
-    Ok(outcome)
+    outcome
 }
 
 /// Says what could not be opened.
@@ -107,11 +125,11 @@ impl Plan {
         }
     }
 
-    /// Writes the report, says what failed, and gives the exit code.
-    fn conclude(&self, outcome: Outcome, reports: Reports, started: Option<i64>) -> Result<u8, CliError> {
+    /// Writes the report, says what failed, and gives the exit code. Reports show none of the `further` secrets either.
+    fn conclude(&self, outcome: Outcome, further: &[Vec<u8>], reports: Reports, started: Option<i64>) -> Result<u8, CliError> {
         let Outcome { mut scan, failures } = outcome;
         // All secrets have to be known before some findings are filtered out.
-        let redactor = Redactor::new(&scan, self.exposure);
+        let redactor = Redactor::with(&scan, further, self.exposure);
         self.filter.apply(&mut scan);
         let times = Times { started: started.unwrap_or_default(), ended: now().unwrap_or_default() };
         let mut context = Context { redactor, gate: self.gate, width: 0, colour: Colour::Plain, times };
@@ -192,7 +210,7 @@ mod tests {
         let arguments = arguments(&format!("{flags} --output {}", path.display()));
         let plan = Plan::new(&arguments);
         let reports = Reports::open(arguments.format, &arguments.output, plan.exposure).unwrap();
-        let code = plan.conclude(Outcome { scan, failures }, reports, None).unwrap();
+        let code = plan.conclude(Outcome { scan, failures }, &[], reports, None).unwrap();
         let report = std::fs::read_to_string(&path).unwrap();
         std::fs::remove_file(&path).unwrap();
         (code, report)

@@ -5,6 +5,7 @@
 mod baseline;
 mod coverage;
 pub mod fingerprint;
+mod fix;
 mod gate;
 mod level;
 mod origin;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 pub use baseline::{Baseline, BaselineError, Compared};
 pub use coverage::{Coverage, MAX_SKIPPED, Reason, Skipped};
+pub use fix::{Certainty, DockerfileFix, Spot};
 pub use gate::{Filter, Gate, Outcome, Scope};
 pub use level::{Confidence, Severity, UnknownLevel};
 pub use origin::{BaseFacts, Evidence, Origin, Whose};
@@ -175,6 +177,8 @@ pub struct Finding {
     pub novelty: Option<Novelty>,
     /// Whether the image brought it, or the one that it was built on.
     pub origin: Origin,
+    /// What to change in the Dockerfile; set where one was given.
+    pub dockerfile: Option<Box<DockerfileFix>>,
 }
 
 impl Finding {
@@ -200,6 +204,7 @@ impl Finding {
             matched_too: Vec::new(),
             novelty: None,
             origin: Origin::Own,
+            dockerfile: None,
         }
     }
 }
@@ -222,8 +227,17 @@ pub struct LayerFacts {
     pub size: Option<u64>,
 }
 
-/// An image, as reports name it.
+/// A step of an image's history.
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepFacts {
+    /// The instruction. Raw: may hold secrets until a report redacts it.
+    pub created_by: Option<String>,
+    /// The layer that it made, as an index into the image's layers, if it made one.
+    pub layer: Option<usize>,
+}
+
+/// An image, as reports name it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ImageFacts {
     /// What the user asked for, with its scheme.
     pub source: String,
@@ -237,6 +251,8 @@ pub struct ImageFacts {
     pub layers: Vec<LayerFacts>,
     /// The image that it was built on, where anything is known of it.
     pub base: Option<BaseFacts>,
+    /// Build steps, oldest first; empty where there is no config.
+    pub history: Vec<StepFacts>,
 }
 
 /// All that a scan found: the input of every report.

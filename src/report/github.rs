@@ -25,7 +25,8 @@ impl Format for Github {
             for finding in list.iter().take(most) {
                 let said = Said::new(scan, context, finding);
                 let fix = said.fix();
-                let lines = [said.title(), said.secret()].into_iter().chain(said.details()).chain([fix.rotate, fix.persists.to_owned()]);
+                let lines = [said.title(), said.secret()].into_iter().chain(said.details());
+                let lines = lines.chain([fix.rotate, fix.persists.to_owned()]).chain(fix.change);
                 let title = format!("{} secret in {}: {}", finding.severity, said.image(), finding.rule.id);
                 annotate(out, command, &title, &lines.chain(fix.page).collect::<Vec<_>>().join("\n"))?;
             }

@@ -16,6 +16,8 @@ use crate::finding::{Finding, Scan, Severity};
 const SCHEMA_VERSION: &str = "15.0.2";
 /// Most characters of a name, by the schema.
 const MAX_NAME: usize = 255;
+/// Most characters of a solution, by the schema.
+const MAX_SOLUTION: usize = 7_000;
 
 /// The format.
 pub(super) struct Gitlab;
@@ -84,13 +86,14 @@ fn vulnerability(scan: &Scan, context: &Context, finding: &Finding) -> Value {
     if let Some(page) = &fix.page {
         identifier["url"] = page.as_str().into();
     }
+    let solution = [format!("{} {}", fix.rotate, fix.persists)].into_iter().chain(fix.change).collect::<Vec<_>>().join("\n");
     let mut vulnerability = json!({
         "id": finding.id,
         "category": "secret_detection",
-        "name": shorten(&finding.rule.description),
+        "name": shorten(&finding.rule.description, MAX_NAME),
         "description": description,
         "severity": severity(finding.severity),
-        "solution": format!("{} {}", fix.rotate, fix.persists),
+        "solution": shorten(&solution, MAX_SOLUTION),
         "scanner": { "id": "layersift", "name": "layersift" },
         "location": location,
         "identifiers": [identifier],
@@ -111,8 +114,8 @@ fn severity(severity: Severity) -> &'static str {
     }
 }
 
-fn shorten(text: &str) -> String {
-    text.chars().take(MAX_NAME).collect()
+fn shorten(text: &str, most: usize) -> String {
+    text.chars().take(most).collect()
 }
 
 #[cfg(test)]

@@ -116,6 +116,8 @@ struct FindingView<'a> {
     details: Vec<String>,
     rotate: String,
     page: Option<String>,
+    /// What to change in the Dockerfile, or of such instructions in general.
+    change: String,
     /// Whether a layer has it, so that deleting it in a later one could seem to help.
     layered: bool,
 }
@@ -198,6 +200,7 @@ impl<'a> Page<'a> {
             image: if self.scan.images.len() > 1 { said.image() } else { String::new() },
             details: said.details(),
             rotate: fix.rotate,
+            change: fix.change.join("\n"),
             page: fix.page.filter(|page| page.starts_with("https://")),
             layered: matches!(finding.place, Place::LayerFile { .. } | Place::LayerBytes { .. } | Place::History { .. }),
         }

@@ -90,10 +90,23 @@ fn advice(scan: &Scan, context: &Context, findings: &[&Finding], out: &mut dyn W
         let page = fix.page.map(|page| format!(" [More]({page})")).unwrap_or_default();
         writeln!(out, "- **{}**: {}{page}", text(&finding.rule.description), text(&fix.rotate))?;
     }
+    changes(scan, context, findings, out)?;
     match persists {
         Some(persists) => writeln!(out, "\n{}\n\n</details>", text(persists)),
         None => Ok(()),
     }
+}
+
+/// Each change of the Dockerfile once, in the order of the table.
+fn changes(scan: &Scan, context: &Context, findings: &[&Finding], out: &mut dyn Write) -> io::Result<()> {
+    let fixes = findings.iter().filter(|finding| finding.confidence != Confidence::Possible && finding.dockerfile.is_some());
+    let mut told = HashSet::new();
+    for finding in fixes.filter(|finding| told.insert(finding.dockerfile.as_deref())).take(MAX_ROWS) {
+        let lines = Said::new(scan, context, finding).fix().change;
+        let lines: Vec<String> = lines.iter().enumerate().map(|(at, line)| if at == 0 { code(line) } else { text(line) }).collect();
+        writeln!(out, "- {}", lines.join("<br>"))?;
+    }
+    Ok(())
 }
 
 fn gaps(scan: &Scan, context: &Context, out: &mut dyn Write) -> io::Result<()> {

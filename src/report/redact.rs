@@ -50,9 +50,15 @@ const MASK: &[u8] = b"****";
 impl Redactor {
     /// Learns the secrets of `scan`.
     pub fn new(scan: &Scan, exposure: Exposure) -> Self {
+        Self::with(scan, &[], exposure)
+    }
+
+    /// Learns the secrets of `scan` and `further` ones, of texts that are shown beside it.
+    pub fn with(scan: &Scan, further: &[Vec<u8>], exposure: Exposure) -> Self {
         let mut redactor = Self { exposure, forms: Vec::new(), shorter: Vec::new(), heads: Box::new([0; HEADS / 64]) };
         if exposure == Exposure::Redacted {
-            let secrets: HashSet<&[u8]> = scan.findings.iter().map(|finding| finding.secret.expose()).collect();
+            let found = scan.findings.iter().map(|finding| finding.secret.expose());
+            let secrets: HashSet<&[u8]> = found.chain(further.iter().map(Vec::as_slice)).collect();
             redactor.learn(&secrets);
         }
         redactor

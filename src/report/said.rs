@@ -1,7 +1,8 @@
 //! What every report for people says of a finding, in sentences: what it is, where, what became of it, and what to do. Everything is
 //! redacted, sanitised and cut here.
 
-use super::{Context, Exposure, Redactor, place, sanitise, words};
+use super::{Context, Exposure, Redactor, change, place, sanitise, words};
+use crate::dockerfile::{self, Kind, Step};
 use crate::finding::{
     BaseFacts, Confidence, Evidence, Finding, Gate, ImageFacts, LayerFacts, Origin, Place, Scan, Severity, Visibility, Whose,
 };
@@ -19,6 +20,8 @@ pub(super) struct Fix {
     pub(super) rotate: String,
     /// The provider's page on that.
     pub(super) page: Option<String>,
+    /// What to change so that the next build is without it: in the Dockerfile where there is one, else in general. A line each.
+    pub(super) change: Vec<String>,
     /// Why deleting it later does not help, where somebody seems to have thought so, or might.
     pub(super) persists: &'static str,
 }
@@ -55,16 +58,7 @@ impl<'a> Said<'a> {
 
     /// The path as a URI's (RFC 3986, section 3.3); what is not UTF-8 byte by byte.
     pub(super) fn path_uri(&self) -> String {
-        let path = self.context.redactor.raw(self.finding.place.path().unwrap_or_default());
-        let mut uri = String::with_capacity(path.len());
-        for &byte in path.iter() {
-            if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
-                uri.push(char::from(byte));
-            } else {
-                uri.push_str(&format!("%{byte:02X}"));
-            }
-        }
-        uri
+        uri_of(&self.context.redactor.raw(self.finding.place.path().unwrap_or_default()))
     }
 
     /// What the secret says of itself.
@@ -163,8 +157,54 @@ impl<'a> Said<'a> {
 
     /// What to do about it.
     pub(super) fn fix(&self) -> Fix {
-        Fix { rotate: self.finding.rule.remediation.clone(), page: self.finding.rule.docs.clone(), persists: PERSISTS }
+        let rule = &self.finding.rule;
+        let change = match self.dockerfile() {
+            Some(change) => change,
+            None => self.brought_by().map(|kind| dockerfile::general(kind).to_owned()).into_iter().collect(),
+        };
+        Fix { rotate: rule.remediation.clone(), page: rule.docs.clone(), change, persists: PERSISTS }
     }
+
+    /// What to change in the Dockerfile: where, the instruction, and what to do with it, a line each.
+    fn dockerfile(&self) -> Option<Vec<String>> {
+        let fix = self.finding.dockerfile.as_deref()?;
+        let redactor = &self.context.redactor;
+        let spot = change::spot(redactor, fix);
+        let first = match change::instruction(redactor, fix) {
+            Some(instruction) => format!("{spot}: {instruction}"),
+            None => spot,
+        };
+        Some([first].into_iter().chain(change::lines(redactor, fix)).collect())
+    }
+
+    /// The kind of instruction that brought it, as far as the place and the history say.
+    fn brought_by(&self) -> Option<Kind> {
+        match &self.finding.place {
+            Place::Label { .. } => Some(Kind::Label),
+            Place::Config { pointer } if pointer.starts_with("/config/Env/") => Some(Kind::Env),
+            Place::LayerFile { .. } | Place::LayerBytes { .. } => Step::parse(self.layer_facts()?.created_by.as_deref()?).kind,
+            Place::History { pointer, .. } => {
+                let number: usize = pointer.strip_prefix("/history/")?.split('/').next()?.parse().ok()?;
+                let step = Step::parse(self.image?.history.get(number)?.created_by.as_deref()?);
+                let is_argument = std::str::from_utf8(self.finding.secret.expose()).is_ok_and(|text| step.argument_with(text).is_some());
+                if is_argument { Some(Kind::Arg) } else { step.kind }
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A path as a URI's.
+pub(super) fn uri_of(path: &[u8]) -> String {
+    let mut uri = String::with_capacity(path.len());
+    for &byte in path {
+        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+            uri.push(char::from(byte));
+        } else {
+            uri.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    uri
 }
 
 /// Findings worst first: those that gate, then by severity and confidence, then in the order of the report. Suppressed ones are left out.

@@ -10,9 +10,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::json::{self as document, Each};
-use super::said::Said;
+use super::said::{Said, uri_of};
 use super::{Context, Format, place};
-use crate::finding::{Confidence, Finding, Novelty, Place, RuleFacts, Scan, Severity};
+use crate::finding::{Confidence, Finding, Novelty, Place, RuleFacts, Scan, Severity, Spot};
 
 const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
@@ -146,6 +146,20 @@ fn result(scan: &Scan, context: &Context, finding: &Finding, rule: usize) -> Val
             "gates": context.gate.gates(finding),
         },
     });
+    if let Some(fix) = finding.dockerfile.as_deref() {
+        let lines = said.fix().change;
+        if let Some(text) = result["message"]["text"].as_str() {
+            result["message"]["text"] = format!("{text}.\n{}", lines.join("\n")).into();
+        }
+        if let Spot::Instruction { line, end_line, .. } = fix.spot {
+            let file = uri_of(&context.redactor.raw(fix.file.replace('\\', "/").as_bytes()));
+            result["relatedLocations"] = json!([{
+                "id": 1,
+                "physicalLocation": { "artifactLocation": { "uri": file }, "region": { "startLine": line, "endLine": end_line } },
+                "message": { "text": lines.first() },
+            }]);
+        }
+    }
     if let Some(reason) = said.suppression() {
         result["suppressions"] = json!([{ "kind": "external", "status": "accepted", "justification": reason }]);
     }

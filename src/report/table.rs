@@ -29,6 +29,7 @@ impl Format for Table {
         }
         page.homeless(&mut out)?;
         page.remediations(&mut out)?;
+        page.dockerfile(&mut out)?;
         page.suppressed(&mut out)?;
         page.fixed(&mut out)?;
         page.counts(&mut out)?;
@@ -87,7 +88,7 @@ impl<'a> Page<'a> {
 
     /// Findings in what a source holds besides its images, if it holds no image at all.
     fn homeless(&self, out: &mut dyn Write) -> io::Result<()> {
-        let nothing = ImageFacts { source: String::new(), name: None, digest: None, platform: None, layers: Vec::new(), base: None };
+        let nothing = ImageFacts::default();
         let homeless: Vec<&Group<'a>> = self.groups.iter().filter(|group| group.image >= self.scan.images.len()).collect();
         if homeless.is_empty() {
             return Ok(());

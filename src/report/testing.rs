@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{Colour, Context, Exposure, Redactor, Times};
 use crate::finding::{
-    BaseFacts, Confidence, Coverage, Evidence, Finding, Gate, ImageFacts, KeyFacts, LayerFacts, Part, Place, Position, Reason, RuleFacts,
-    Scan, Secret, Severity, Suppression, Visibility,
+    BaseFacts, Certainty, Confidence, Coverage, DockerfileFix, Evidence, Finding, Gate, ImageFacts, KeyFacts, LayerFacts, Part, Place,
+    Position, Reason, RuleFacts, Scan, Secret, Severity, Spot, Suppression, Visibility,
 };
 use crate::oci::{Digest, Platform};
 
@@ -79,6 +79,19 @@ fn image() -> ImageFacts {
             layer(2, Some("RUN |1 PASSWORD=swordfish-77 /bin/sh -c rm -rf /app/.env # buildkit")),
         ],
         base: Some(BaseFacts { name: Some("hub/swordfish-77/os:1".to_owned()), digest: None, layers: 1, evidence: Evidence::Image }),
+        history: Vec::new(),
+    }
+}
+
+/// A change of a Dockerfile with a secret in each of its texts.
+fn fix() -> DockerfileFix {
+    DockerfileFix {
+        file: "swordfish-77/Dockerfile".to_owned(),
+        spot: Spot::Instruction { line: 4, end_line: 5, text: "COPY swordfish-77\x1b[2J /app".into(), certainty: Certainty::Probable },
+        advice: "Keep swordfish-77 out.".to_owned(),
+        replacement: Some("RUN <<EOF\nmake swordfish-77\nEOF".to_owned()),
+        ignore: Some("swordfish-77/\u{202e}.env".to_owned()),
+        build_command: Some("docker build --secret id=x,src=swordfish-77 .".to_owned()),
     }
 }
 
@@ -86,20 +99,14 @@ fn image() -> ImageFacts {
 pub(super) fn rich() -> Scan {
     let (token, key) = (rule("example-token", Severity::Critical), rule("private-key", Severity::High));
     let (password, guess) = (rule("password-assignment", Severity::Medium), rule("generic-secret", Severity::Low));
-    let rootfs = ImageFacts {
-        source: "dir:/srv/root".to_owned(),
-        name: None,
-        digest: None,
-        platform: None,
-        layers: vec![layer(0, None)],
-        base: None,
-    };
+    let rootfs = ImageFacts { source: "dir:/srv/root".to_owned(), layers: vec![layer(0, None)], ..ImageFacts::default() };
     let findings = vec![
         Finding { confidence: Confidence::Possible, ..finding(&guess, b"maybe-a-secret", file(1, b"/app/README\x1b[2J.md", &[], 3)) },
         Finding {
             visibility: Some(Visibility::Deleted { layer: 2 }),
             also: vec![file(1, b"/app/.env.bak", &[], 9), Place::Config { pointer: "/config/Env/2".to_owned() }],
             confidence: Confidence::Confirmed,
+            dockerfile: Some(Box::new(fix())),
             ..finding(&token, TOKEN, file(1, b"/app/.env", &[], 3))
         },
         Finding {

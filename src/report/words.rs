@@ -3,6 +3,8 @@
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
+use crate::dockerfile::Step;
+
 /// `12.3 MB`; powers of 1000.
 pub(super) fn size(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
@@ -39,24 +41,12 @@ pub(super) fn count(count: u64, one: &str, many: &str) -> String {
 
 /// An instruction as its author wrote it, more or less: builders wrap it in shells and comments. Blanks and line breaks become one blank.
 pub(super) fn instruction(created_by: &str) -> String {
-    const SHELL: &str = "/bin/sh -c ";
     let text = created_by.split_whitespace().collect::<Vec<_>>().join(" ");
-    let text = text.strip_suffix(" # buildkit").unwrap_or(&text);
-    let (run, rest) = match text.strip_prefix("RUN ") {
-        Some(rest) => (true, rest),
-        None => (false, text),
-    };
-    if let Some(plain) = rest.strip_prefix(SHELL).and_then(|rest| rest.strip_prefix("#(nop) ")) {
-        plain.trim_start().to_owned()
-    } else if let Some(command) = rest.strip_prefix(SHELL) {
-        format!("RUN {command}")
-    } else if let Some((arguments, command)) = rest.strip_prefix('|').and_then(|rest| rest.split_once(SHELL)) {
-        // `|2 NAME=value NAME=value /bin/sh -c command`: the build arguments that the command saw.
-        format!("RUN {command} (build arguments: {})", arguments.trim_start_matches(|c: char| c.is_ascii_digit()).trim())
-    } else if run {
-        format!("RUN {rest}")
-    } else {
-        text.to_owned()
+    let step = Step::parse(&text);
+    match (step.kind, step.arguments) {
+        (Some(kind), Some(arguments)) => format!("{kind} {} (build arguments: {arguments})", step.text),
+        (Some(kind), None) => format!("{kind} {}", step.text).trim_end().to_owned(),
+        (None, _) => step.text.to_owned(),
     }
 }
 

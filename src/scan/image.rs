@@ -13,7 +13,7 @@ use super::gather::Found;
 use crate::detect::Candidate;
 use crate::finding::{
     Counterpart, Coverage, Finding, ImageFacts, LayerFacts, MAX_ALSO, Origin, Place, Position, Reason, RuleFacts, Scan, Severity,
-    Visibility, fingerprint, pair,
+    StepFacts, Visibility, fingerprint, pair,
 };
 use crate::layer::index::Fate;
 use crate::layer::{Entry, EntryKind};
@@ -44,14 +44,7 @@ pub(super) fn assemble(target: &Reference, contents: Contents, results: Results,
     }
     if !contents.extras.is_empty() {
         if scan.images.len() == first {
-            scan.images.push(ImageFacts {
-                source: source.clone(),
-                name: None,
-                digest: None,
-                platform: None,
-                layers: Vec::new(),
-                base: None,
-            });
+            scan.images.push(ImageFacts { source: source.clone(), ..ImageFacts::default() });
         }
         extras(&contents, &results, crew, first, scan);
     }
@@ -85,7 +78,19 @@ fn facts(source: &str, image: &Image) -> ImageFacts {
         platform: image.platform.clone(),
         layers: layers.collect(),
         base: None,
+        history: history(image),
     }
+}
+
+fn history(image: &Image) -> Vec<StepFacts> {
+    let steps = image.config.iter().flat_map(|config| &config.history);
+    let mut history: Vec<StepFacts> = steps.map(|step| StepFacts { created_by: step.created_by.clone(), layer: None }).collect();
+    for (index, layer) in image.layers.iter().enumerate() {
+        if let Some(step) = layer.step.and_then(|step| history.get_mut(step)) {
+            step.layer = Some(index);
+        }
+    }
+    history
 }
 
 /// What a person would call a layer.

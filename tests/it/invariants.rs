@@ -90,7 +90,7 @@ const IO: [&str; 8] = ["std::fs", "std::net", "std::thread", "std::process", "st
 
 #[test]
 fn the_pure_modules_do_no_io_and_know_no_threads_and_no_clock() {
-    forbid(&IO, |name| is_in(name, &["detect", "oci", "finding", "content", "random"]));
+    forbid(&IO, |name| is_in(name, &["detect", "oci", "finding", "content", "random", "dockerfile"]));
     // The rule files that the user names are read in one place.
     forbid(&IO, |name| is_in(name, &["rule"]) && name != "rule/set.rs");
 }
@@ -110,6 +110,13 @@ fn a_source_knows_no_rule_and_no_report() {
 fn a_report_knows_no_source_and_no_scan() {
     let words = ["crate::source", "crate::scan", "crate::cli", "crate::rule", "crate::layer", "std::fs", "std::net"];
     forbid(&words, |name| is_in(name, &["report"]));
+}
+
+#[test]
+fn a_dockerfile_is_read_for_findings_and_nothing_else() {
+    let words = ["source", "scan", "cli", "rule", "layer", "detect", "report", "content"].map(|module| format!("crate::{module}"));
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    forbid(&words, |name| is_in(name, &["dockerfile"]));
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod baseline;
 mod bounds;
 mod cli;
 mod determinism;
+mod dockerfile;
 mod example;
 mod forms;
 mod invariants;

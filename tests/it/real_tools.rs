@@ -210,3 +210,39 @@ fn what_docker_save_pipes_has_the_right_life() -> io::Result<()> {
     assert_eq!(find(&kept)["place"]["kind"], "config");
     Ok(())
 }
+
+#[test]
+#[ignore = "needs a Docker Engine, as root; tests/run includes it where it is installed"]
+fn what_an_engine_built_leads_back_to_its_dockerfile() {
+    let temp = Temp::new();
+    let (copied, kept, argument) = (token("built copied"), token("built kept"), token("built argument"));
+    context(&temp, &copied, &kept);
+    let dockerfile = temp.file(
+        "context/Dockerfile",
+        format!(
+            "FROM scratch AS tools\nCOPY busybox /bin/busybox\n\n# The image itself\nFROM tools\nARG BUILD_TOKEN\nCOPY secret.env /app/\n\
+             RUN [\"/bin/busybox\", \"rm\", \\\n  \"/app/secret.env\"]\nENV MODE=x \\\n    CI_TOKEN={kept}\nLABEL a=b\n"
+        ),
+    );
+    let engine = Engine::start(&temp);
+    let build = ["build", "--network=none", "-t", "app:1", "--build-arg", &format!("BUILD_TOKEN={argument}")];
+    tool(engine.docker().args(build).arg(temp.path("context")));
+    let archive = temp.path("app.tar");
+    tool(engine.docker().args(["save", "app:1", "-o"]).arg(&archive));
+    let output = Command::new(env!("CARGO_BIN_EXE_layersift"))
+        .arg("scan")
+        .arg(&archive)
+        .args(["--format", "json", "--show-secrets", "--dockerfile"])
+        .arg(&dockerfile)
+        .output()
+        .unwrap();
+    let report = valid(&String::from_utf8(output.stdout).unwrap());
+    for (secret, lines) in [(&copied, (7, 7)), (&argument, (8, 9)), (&kept, (10, 11))] {
+        let found: Vec<&Value> = report["findings"].as_array().unwrap().iter().filter(|one| one["secret"] == secret.as_str()).collect();
+        assert!(!found.is_empty(), "{report:#}");
+        for finding in found {
+            let fix = &finding["dockerfile"];
+            assert_eq!((&fix["line"], &fix["end_line"], &fix["match"]), (&lines.0.into(), &lines.1.into(), &"exact".into()), "{finding:#}");
+        }
+    }
+}

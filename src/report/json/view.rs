@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::super::{Exposure, Redactor, sanitise};
 use crate::finding::{
-    BaseFacts, Coverage, Finding, ImageFacts, KeyFacts, LayerFacts, Novelty, Part, Place, Skipped, Suppression, Visibility,
+    BaseFacts, Coverage, DockerfileFix, Finding, ImageFacts, KeyFacts, LayerFacts, Novelty, Part, Place, Skipped, Spot, Suppression,
+    Visibility,
 };
 
 /// An instruction stands in full under `images`; repeated in each finding, a long one would make the report as long as their product.
@@ -132,6 +133,8 @@ pub(super) struct FindingView<'a> {
     pair: &'a [String],
     matched_too: &'a [String],
     remediation: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dockerfile: Option<DockerfileView>,
 }
 
 impl<'a> FindingView<'a> {
@@ -165,6 +168,46 @@ impl<'a> FindingView<'a> {
             pair: &finding.pair,
             matched_too: &finding.matched_too,
             remediation: &rule.remediation,
+            dockerfile: finding.dockerfile.as_deref().map(|fix| DockerfileView::new(fix, redactor)),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct DockerfileView {
+    file: String,
+    r#match: &'static str,
+    line: Option<usize>,
+    end_line: Option<usize>,
+    instruction: Option<String>,
+    base: Option<String>,
+    advice: String,
+    replacement: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ignore: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    build_command: Option<String>,
+}
+
+impl DockerfileView {
+    fn new(fix: &DockerfileFix, redactor: &Redactor) -> Self {
+        let text = |text: &str| redactor.text(text).into_owned();
+        let (r#match, lines, instruction, base) = match &fix.spot {
+            Spot::Instruction { line, end_line, text, certainty } => (certainty.as_str(), Some((*line, *end_line)), Some(text), None),
+            Spot::Base { image } => ("base", None, None, Some(image)),
+            Spot::Unknown => ("none", None, None, None),
+        };
+        Self {
+            file: text(&fix.file),
+            r#match,
+            line: lines.map(|(line, _)| line),
+            end_line: lines.map(|(_, end_line)| end_line),
+            instruction: instruction.map(|instruction| shorten(text(instruction))),
+            base: base.map(|base| text(base)),
+            advice: text(&fix.advice),
+            replacement: fix.replacement.as_deref().map(text),
+            ignore: fix.ignore.as_deref().map(text),
+            build_command: fix.build_command.as_deref().map(text),
         }
     }
 }

@@ -1,14 +1,17 @@
 //! What stands under the list: what to do, how many, and what was read.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{self, Write};
 
-use super::super::{place, said, words};
+use super::super::{change, place, said, words};
 use super::Page;
-use crate::finding::{Finding, Reason, Severity, Skipped, Visibility};
+use super::list::Group;
+use crate::finding::{DockerfileFix, Finding, Reason, Severity, Skipped, Visibility};
 
 /// Most things not read that are named; the JSON report has them all.
 const MAX_SKIPPED_LINES: usize = 20;
+/// Most findings of one change that are numbered.
+const MAX_NUMBERS: usize = 10;
 
 impl Page<'_> {
     /// Once per rule, in the order of the list.
@@ -32,6 +35,42 @@ impl Page<'_> {
                 out,
                 "A later layer hides a file and does not remove it. Revoke what it held, and rebuild so that no layer has it.",
             )?;
+        }
+        writeln!(out)
+    }
+
+    /// Each change of the Dockerfile once, with the numbers of the findings that it mends.
+    pub(super) fn dockerfile(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut numbers: HashMap<&DockerfileFix, Vec<usize>> = HashMap::new();
+        let mut fixes = Vec::new();
+        for (number, finding) in self.groups.iter().flat_map(Group::numbered) {
+            let Some(fix) = finding.dockerfile.as_deref() else { continue };
+            let of_fix = numbers.entry(fix).or_default();
+            if of_fix.is_empty() {
+                fixes.push(fix);
+            }
+            of_fix.push(number);
+        }
+        let Some(first) = fixes.first() else { return Ok(()) };
+        let redactor = &self.context.redactor;
+        writeln!(out, "{}", self.ink.bold(&format!("What to change in {}", place::clean(redactor, &first.file))))?;
+        for fix in fixes {
+            let all = numbers.get(fix).map_or(&[][..], Vec::as_slice);
+            let named = all.iter().take(MAX_NUMBERS).map(|number| format!("#{number}")).collect::<Vec<_>>().join(", ");
+            let more = all.len().saturating_sub(MAX_NUMBERS);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            writeln!(out, "  {}  {named}{more}", self.ink.bold(&change::spot(redactor, fix)))?;
+            if let Some(instruction) = change::instruction(redactor, fix) {
+                writeln!(out, "    {instruction}")?;
+            }
+            let lines = change::lines(redactor, fix);
+            if let Some((advice, lines)) = lines.split_first() {
+                self.paragraph(out, advice)?;
+                // To be copied, so not wrapped.
+                for line in lines {
+                    writeln!(out, "    {line}")?;
+                }
+            }
         }
         writeln!(out)
     }

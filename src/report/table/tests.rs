@@ -103,6 +103,17 @@ const END: &str = r"What to do
   overwritten and deleted files
     A later layer hides a file and does not remove it. Revoke what it held, and rebuild so that no layer has it.
 
+What to change in ****/Dockerfile
+  probably ****/Dockerfile:4-5  #1
+    COPY ****\x1b[2J /app
+    Keep **** out.
+    Write instead:
+      RUN <<EOF
+      make ****
+      EOF
+    Add to .dockerignore: ****/\u{202e}.env
+    Build with: docker build --secret id=x,src=**** .
+
 Suppressed: 1 (1 placeholder); the JSON report lists them.
 Findings: 8 (3 critical, 1 high, 2 medium, 2 low); 7 gate (severity from low, confidence from likely).
 Read: 3 layers, 12,345 entries, 2 documents; 7.0 MB read, 20.5 MB expanded, 19.0 MB scanned.
