@@ -224,8 +224,8 @@ impl Words {
 
 /// How much two texts have in common (Dice's coefficient), of `SAME`.
 fn dice(one: &BTreeSet<String>, other: &BTreeSet<String>) -> i32 {
-    let all = one.len() + other.len();
-    if all == 0 { SAME } else { (one.intersection(other).count() * 2 * SAME as usize / all) as i32 }
+    let common = one.intersection(other).count() as i32;
+    (2 * SAME * common).checked_div((one.len() + other.len()) as i32).unwrap_or(SAME)
 }
 
 /// How alike an instruction and a step are; none for those that can be no pair.

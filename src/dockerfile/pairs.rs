@@ -28,7 +28,7 @@ pub(super) fn of_instruction(kind: Kind, text: &str) -> Vec<Pair> {
 pub(super) fn of_step(text: &str) -> Vec<Pair> {
     let mut pairs: Vec<Pair> = Vec::new();
     for word in text.split_whitespace() {
-        match (named(word), pairs.last_mut()) {
+        match (is_named(word), pairs.last_mut()) {
             (false, Some(Pair { value: Some(value), text, .. })) => {
                 for part in [value, text] {
                     part.push(' ');
@@ -42,7 +42,7 @@ pub(super) fn of_step(text: &str) -> Vec<Pair> {
 }
 
 /// Whether `word` is `NAME=...`.
-fn named(word: &str) -> bool {
+pub(super) fn is_named(word: &str) -> bool {
     let name = word.split_once('=').map(|(name, _)| name.trim_matches(['"', '\'']));
     name.is_some_and(|name| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "_.-/".contains(c)))
 }

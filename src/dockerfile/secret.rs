@@ -2,6 +2,9 @@
 
 use crate::finding::Finding;
 
+/// Shorter secrets stand in ordinary words.
+const MIN_LEN: usize = 6;
+
 /// A secret that stands in an instruction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Named<'a> {
@@ -13,7 +16,7 @@ pub(super) struct Named<'a> {
 /// The secret's text, where it is one that could stand in an instruction.
 pub(super) fn text(finding: &Finding) -> Option<&str> {
     let text = std::str::from_utf8(finding.secret.expose()).ok()?.trim();
-    (text.len() >= 4).then_some(text)
+    (text.len() >= MIN_LEN).then_some(text)
 }
 
 /// A variable for `finding`'s secret: as `text` calls it, else after the rule.
@@ -102,8 +105,16 @@ pub(super) fn asked_for(command: &str, secrets: &[Named<'_>]) -> String {
 
 /// The first secret in `text`, the longest of those that begin there.
 fn next<'s, 'a>(text: &str, secrets: &'s [Named<'a>]) -> Option<(usize, &'s Named<'a>)> {
-    let found = secrets.iter().filter_map(|secret| Some((text.find(secret.text)?, secret)));
+    let at = |secret: &Named<'_>| text.match_indices(secret.text).map(|(at, _)| at).find(|at| stands_alone(text, *at, secret.text));
+    let found = secrets.iter().filter_map(|secret| Some((at(secret)?, secret)));
     found.min_by_key(|(at, secret)| (*at, std::cmp::Reverse(secret.text.len())))
+}
+
+/// Whether a secret that is a word, such as `password`, is no part of a longer one, such as `--password`; others are no parts of anything.
+fn stands_alone(text: &str, at: usize, secret: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || "_-./".contains(c);
+    let end = at + secret.len();
+    !secret.chars().all(char::is_alphabetic) || !(text[..at].ends_with(is_part) || text[end..].starts_with(is_part))
 }
 
 fn in_single_quotes(text: &str) -> bool {
@@ -144,7 +155,8 @@ mod tests {
 
     #[test]
     fn a_command_asks_for_secrets_as_its_quotes_allow() {
-        let secrets = [("hunter2", "A"), ("hunter2-long", "B")].map(|(text, name)| Named { text, name: name.to_owned() });
+        let secrets =
+            [("hunter2", "A"), ("hunter2-long", "B"), ("password", "C")].map(|(text, name)| Named { text, name: name.to_owned() });
         let table = [
             ("curl -u me:hunter2 x", "curl -u me:$A x"),
             ("echo \"hunter2\"", "echo \"$A\""),
@@ -152,6 +164,7 @@ mod tests {
             ("echo \"it's hunter2\"", "echo \"it's $A\""),
             ("echo hunter2x hunter2-long", "echo ${A}x $B"),
             ("make", "make"),
+            ("login --password password", "login --password $C"),
         ];
         for (command, asked) in table {
             assert_eq!(asked_for(command, &secrets), asked);

@@ -62,13 +62,24 @@ impl<'a> Step<'a> {
 /// `2 A=1 B=2 /bin/sh -c command`: the arguments and the command.
 fn with_arguments(text: &str) -> Option<(&str, &str)> {
     let (count, rest) = text.split_once(' ')?;
-    count.parse::<usize>().ok()?;
+    let count: usize = count.parse().ok()?;
     if let Some((arguments, command)) = rest.split_once(SHELL) {
         return Some((arguments.trim(), command));
     }
     // Another shell: its path, its options, and nearly always `-c`.
-    let (before, command) = rest.split_once(" -c ")?;
-    Some((before.rsplit_once(" /").map_or(before, |(arguments, _)| arguments), command))
+    if let Some((before, command)) = rest.split_once(" -c ") {
+        return Some((before.rsplit_once(" /").map_or(before, |(arguments, _)| arguments), command));
+    }
+    // No shell: the command follows the last argument, whose value is taken to be one word.
+    let (mut end, mut seen) = (0, 0);
+    for word in rest.split_inclusive(char::is_whitespace) {
+        if seen == count {
+            break;
+        }
+        seen += usize::from(pairs::is_named(word));
+        end += word.len();
+    }
+    (seen == count).then(|| (rest[..end].trim_end(), &rest[end..]))
 }
 
 #[cfg(test)]
@@ -85,6 +96,8 @@ mod tests {
             ("RUN |2 A=1 B=2 3 /bin/sh -c make # buildkit", Some(Kind::Run), "make", Some("A=1 B=2 3")),
             ("RUN /bin/sh -c <<EOF\nmake\nEOF # buildkit", Some(Kind::Run), "<<EOF\nmake\nEOF", None),
             ("RUN |1 A=b /bin/bash -o pipefail -c make # buildkit", Some(Kind::Run), "make", Some("A=b")),
+            ("|1 A=b /bin/busybox rm /x", Some(Kind::Run), "/bin/busybox rm /x", Some("A=b")),
+            ("|2 A=b c D=e make x=y", Some(Kind::Run), "make x=y", Some("A=b c D=e")),
             ("COPY --chown=1:1 a b # buildkit", Some(Kind::Copy), "--chown=1:1 a b", None),
             ("ENV A=b", Some(Kind::Env), "A=b", None),
             ("/bin/busybox rm /x", None, "/bin/busybox rm /x", None),

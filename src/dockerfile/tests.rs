@@ -233,13 +233,16 @@ fn said(fix: &DockerfileFix) -> (Option<usize>, Option<&str>, Option<&str>, Opti
     (line, fix.replacement.as_deref(), fix.ignore.as_deref(), fix.build_command.as_deref())
 }
 
+/// An instruction, the history, the place, and what [`said`] gives but for the line.
+type Case<'a> = (&'a str, &'a [&'a str], Place, Option<&'a str>, Option<&'a str>, Option<&'a str>);
+
 #[test]
 fn each_kind_of_instruction_has_its_replacement() {
     let build = |name: &str| format!("docker build --secret id={},env={name} .", name.to_lowercase());
     let (token, key) = (build("TOKEN"), build("SHOP_KEY"));
     let env = Place::Config { pointer: "/config/Env/0".to_owned() };
     let label = Place::Label { pointer: "/config/Labels/a".to_owned() };
-    let table: [(&str, &[&str], Place, Option<&str>, Option<&str>, Option<&str>); 16] = [
+    let table: [Case<'_>; 16] = [
         (
             "RUN x -p @",
             &["RUN /bin/sh -c x -p @"],
