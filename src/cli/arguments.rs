@@ -26,7 +26,7 @@ Exit codes:
   0  clean: nothing at or above the gate, and everything was read
   1  findings at or above the gate (another code with --exit-code)
   2  wrong usage, or something that was asked for could not be opened
-  3  nothing at or above the gate, but something could not be read";
+  3  nothing at or above the gate, but something could not be read (with --require-complete, as for findings)";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
@@ -65,7 +65,7 @@ Exit codes:
   0  clean: nothing at or above the gate, and everything was read
   1  findings at or above the gate (another code with --exit-code)
   2  wrong usage, or something that was asked for could not be opened
-  3  nothing at or above the gate, but something could not be read";
+  3  nothing at or above the gate, but something could not be read (with --require-complete, as for findings)";
 
 #[derive(Debug, Args)]
 #[command(after_help = SCAN_EXAMPLES)]
@@ -146,6 +146,10 @@ pub(super) struct ScanArguments {
     /// Exit code for findings, instead of 1; not 0, 2 or 3
     #[arg(long, value_name = "N", default_value = "1", value_parser = exit_code, help_heading = "Gate")]
     pub(super) exit_code: u8,
+
+    /// Fail, as for a finding, if something could not be read
+    #[arg(long, help_heading = "Gate")]
+    pub(super) require_complete: bool,
 
     /// Fail only on findings that this file does not know; `layersift baseline create` writes it
     #[arg(long, value_name = "FILE", help_heading = "Gate")]

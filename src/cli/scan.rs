@@ -9,7 +9,7 @@ use super::error::{CliError, source_hint};
 use super::reports::Reports;
 use super::{FATAL, base, baseline, complain, key, note, progress, rules};
 use crate::finding::fingerprint::Key;
-use crate::finding::{Filter, Gate, Reason, Scan};
+use crate::finding::{Filter, Gaps, Gate, Reason, Scan};
 use crate::report::{Colour, Context, Exposure, Redactor, Times};
 use crate::rule::RuleSet;
 use crate::scan::{self, Base, Failure, Options, Outcome, Verify};
@@ -119,7 +119,12 @@ impl Plan {
         Self {
             exposure: if arguments.show_secrets { Exposure::Shown } else { Exposure::Redacted },
             filter: Filter { severities: (!arguments.severity.is_empty()).then_some(severities), scope: arguments.scope },
-            gate: Gate { fail_on: arguments.fail_on.0, min_confidence: arguments.min_confidence, whose: arguments.gate },
+            gate: Gate {
+                fail_on: arguments.fail_on.0,
+                min_confidence: arguments.min_confidence,
+                whose: arguments.gate,
+                gaps: if arguments.require_complete { Gaps::Fail } else { Gaps::Warn },
+            },
             findings_code: arguments.exit_code,
             quiet: arguments.read.quiet,
         }
@@ -232,6 +237,10 @@ mod tests {
             ("--fail-on critical", high(), false, 0, 0),
             ("--fail-on never", high(), false, 0, 0),
             ("--fail-on never", high(), true, 0, 3),
+            ("--require-complete", vec![], true, 0, 1),
+            ("--require-complete --exit-code 9 --fail-on never", high(), true, 0, 9),
+            ("--require-complete", vec![], false, 0, 0),
+            ("--require-complete", vec![], true, 1, 2),
             ("", vec![finding(High, Possible)], false, 0, 0),
             ("--min-confidence possible", vec![finding(High, Possible)], false, 0, 1),
             ("--severity low,medium", high(), false, 0, 0),

@@ -16,11 +16,23 @@ pub struct Gate {
     pub min_confidence: Confidence,
     /// Whose findings gate.
     pub whose: Whose,
+    /// What becomes of a scan that could not read everything.
+    pub gaps: Gaps,
+}
+
+/// What it means for a build that something could not be read, or is not what it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Gaps {
+    /// It is said, with an exit code of its own.
+    #[default]
+    Warn,
+    /// It fails the build, as a finding does.
+    Fail,
 }
 
 impl Default for Gate {
     fn default() -> Self {
-        Self { fail_on: Some(Severity::Low), min_confidence: Confidence::Likely, whose: Whose::All }
+        Self { fail_on: Some(Severity::Low), min_confidence: Confidence::Likely, whose: Whose::All, gaps: Gaps::Warn }
     }
 }
 
@@ -41,7 +53,7 @@ impl Gate {
         } else if scan.coverage.is_complete() {
             Outcome::Clean
         } else {
-            Outcome::Incomplete
+            Outcome::Incomplete(self.gaps)
         }
     }
 }
@@ -53,18 +65,18 @@ pub enum Outcome {
     Clean,
     /// Something gates.
     Findings,
-    /// Nothing gates, but something could not be read, or is not what it says.
-    Incomplete,
+    /// No finding gates, but something could not be read, or is not what it says.
+    Incomplete(Gaps),
 }
 
 impl Outcome {
-    /// The process's exit code, where `findings` is the code for [`Outcome::Findings`]. 2 is not among these: it is for a scan that did
+    /// The process's exit code, where `findings` is the code for what fails the build. 2 is not among these: it is for a scan that did
     /// not come to its end.
     pub fn exit_code(self, findings: u8) -> u8 {
         match self {
             Outcome::Clean => 0,
-            Outcome::Findings => findings,
-            Outcome::Incomplete => 3,
+            Outcome::Findings | Outcome::Incomplete(Gaps::Fail) => findings,
+            Outcome::Incomplete(Gaps::Warn) => 3,
         }
     }
 }
@@ -165,7 +177,7 @@ mod tests {
     #[test]
     fn a_finding_gates_from_the_asked_severity_and_confidence_on() {
         use {Confidence::*, Severity::*};
-        let gate = |fail_on, min_confidence| Gate { fail_on, min_confidence, whose: Whose::All };
+        let gate = |fail_on, min_confidence| Gate { fail_on, min_confidence, ..Gate::default() };
         let table = [
             (Gate::default(), Low, Likely, true),
             (Gate::default(), Critical, Possible, false),
@@ -185,7 +197,7 @@ mod tests {
     fn a_suppressed_finding_never_gates() {
         let mut finding = finding(Severity::Critical, Confidence::Confirmed);
         finding.suppressed = Some(Suppression { reason: "placeholder".into(), detail: String::new() });
-        assert!(!Gate { fail_on: Some(Severity::Low), min_confidence: Confidence::Possible, ..Gate::default() }.gates(&finding));
+        assert!(!Gate { min_confidence: Confidence::Possible, ..Gate::default() }.gates(&finding));
     }
 
     #[test]
@@ -211,20 +223,28 @@ mod tests {
     fn the_exit_code_follows_from_findings_and_gaps() {
         let bad = || vec![finding(Severity::High, Confidence::Likely)];
         let weak = || vec![finding(Severity::High, Confidence::Possible)];
+        use {Gaps::*, Outcome::*};
         let table = [
-            (vec![], None, Outcome::Clean, 0),
-            (weak(), None, Outcome::Clean, 0),
-            (bad(), None, Outcome::Findings, 9),
-            (bad(), Some(Reason::DamagedStream), Outcome::Findings, 9),
-            (weak(), Some(Reason::DamagedStream), Outcome::Incomplete, 3),
-            (vec![], Some(Reason::Encrypted), Outcome::Incomplete, 3),
-            (vec![], Some(Reason::NotAFile), Outcome::Clean, 0),
+            (vec![], None, Warn, Clean, 0),
+            (weak(), None, Warn, Clean, 0),
+            (bad(), None, Warn, Findings, 9),
+            (bad(), Some(Reason::DamagedStream), Warn, Findings, 9),
+            (weak(), Some(Reason::DamagedStream), Warn, Incomplete(Warn), 3),
+            (vec![], Some(Reason::Encrypted), Warn, Incomplete(Warn), 3),
+            (vec![], Some(Reason::NotAFile), Warn, Clean, 0),
+            (vec![], None, Fail, Clean, 0),
+            (bad(), Some(Reason::DamagedStream), Fail, Findings, 9),
+            (weak(), Some(Reason::DamagedStream), Fail, Incomplete(Fail), 9),
+            (vec![], Some(Reason::Encrypted), Fail, Incomplete(Fail), 9),
+            (vec![], Some(Reason::NotAFile), Fail, Clean, 0),
         ];
-        for (findings, skipped, outcome, code) in table {
+        for (findings, skipped, gaps, outcome, code) in table {
             let scan = scan(findings, skipped);
-            assert_eq!(Gate::default().outcome(&scan), outcome, "{:?}", scan.coverage.skipped);
+            assert_eq!(Gate { gaps, ..Gate::default() }.outcome(&scan), outcome, "{:?} {gaps:?}", scan.coverage.skipped);
             assert_eq!(outcome.exit_code(9), code);
         }
+        let never = Gate { fail_on: None, gaps: Fail, ..Gate::default() };
+        assert_eq!(never.outcome(&scan(bad(), Some(Reason::Encrypted))), Incomplete(Fail), "a gate for gaps only");
     }
 
     #[test]

@@ -19,7 +19,7 @@ use std::sync::Arc;
 pub use baseline::{Baseline, BaselineError, Compared};
 pub use coverage::{Coverage, MAX_SKIPPED, Reason, Skipped};
 pub use fix::{Certainty, DockerfileFix, Spot};
-pub use gate::{Filter, Gate, Outcome, Scope};
+pub use gate::{Filter, Gaps, Gate, Outcome, Scope};
 pub use level::{Confidence, Severity, UnknownLevel};
 pub use origin::{BaseFacts, Evidence, Origin, Whose};
 pub use pair::pair;

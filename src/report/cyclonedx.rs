@@ -50,7 +50,7 @@ fn metadata(scan: &Scan, context: &Context) -> Value {
     let outcome = match context.gate.outcome(scan) {
         Outcome::Clean => "clean",
         Outcome::Findings => "findings",
-        Outcome::Incomplete => "incomplete",
+        Outcome::Incomplete(_) => "incomplete",
     };
     let gating = scan.findings.iter().filter(|finding| context.gate.gates(finding)).count();
     let coverage = &scan.coverage;

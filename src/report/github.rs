@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use super::said::{Said, counts, worst_first};
 use super::{Context, Format, words};
-use crate::finding::{Confidence, Finding, Scan};
+use crate::finding::{Confidence, Finding, Gaps, Scan};
 
 /// Annotations of one kind that a step may have.
 const MAX_ANNOTATIONS: usize = 10;
@@ -19,10 +19,14 @@ impl Format for Github {
         let findings = worst_first(scan, context);
         let (errors, others): (Vec<&Finding>, Vec<&Finding>) = findings.iter().partition(|finding| context.gate.gates(finding));
         let warnings: Vec<&Finding> = others.into_iter().filter(|finding| finding.confidence != Confidence::Possible).collect();
-        // The last warning is kept for gaps.
-        let gap = !scan.coverage.is_complete();
-        for (command, list, most) in [("error", &errors, MAX_ANNOTATIONS), ("warning", &warnings, MAX_ANNOTATIONS - usize::from(gap))] {
-            for finding in list.iter().take(most) {
+        let gap = match context.gate.gaps {
+            _ if scan.coverage.is_complete() => None,
+            Gaps::Warn => Some("warning"),
+            Gaps::Fail => Some("error"),
+        };
+        for (command, list) in [("error", &errors), ("warning", &warnings)] {
+            // The last one of its kind is kept for gaps.
+            for finding in list.iter().take(MAX_ANNOTATIONS - usize::from(gap == Some(command))) {
                 let said = Said::new(scan, context, finding);
                 let fix = said.fix();
                 let lines = [said.title(), said.secret()].into_iter().chain(said.details());
@@ -31,9 +35,9 @@ impl Format for Github {
                 annotate(out, command, &title, &lines.chain(fix.page).collect::<Vec<_>>().join("\n"))?;
             }
         }
-        if gap {
+        if let Some(command) = gap {
             let things = words::count(scan.coverage.skipped.len() as u64 + scan.coverage.skipped_more, "thing", "things");
-            annotate(out, "warning", "not everything could be read", &format!("{things} could not be read, or are not what they say"))?;
+            annotate(out, command, "not everything could be read", &format!("{things} could not be read, or are not what they say"))?;
         }
         let all = counts(findings.iter().copied());
         let all = if all.is_empty() { "none" } else { &all };
@@ -62,9 +66,24 @@ mod tests {
     use super::*;
 
     fn write(scan: &Scan) -> String {
+        write_with(scan, Gaps::Warn)
+    }
+
+    fn write_with(scan: &Scan, gaps: Gaps) -> String {
+        let mut context = testing::context(scan, Exposure::Redacted);
+        context.gate.gaps = gaps;
         let mut out = Vec::new();
-        Github.write(scan, &testing::context(scan, Exposure::Redacted), &mut out).unwrap();
+        Github.write(scan, &context, &mut out).unwrap();
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_gap_is_an_error_where_it_fails_the_gate() {
+        let lines = |gaps, begin: &str| write_with(&testing::rich(), gaps).lines().filter(|line| line.starts_with(begin)).count();
+        let title = |command| format!("::{command} title=not everything could be read::");
+        let [warning, error] = ["warning", "error"].map(title);
+        assert_eq!((lines(Gaps::Warn, &warning), lines(Gaps::Warn, &error)), (1, 0));
+        assert_eq!((lines(Gaps::Fail, &warning), lines(Gaps::Fail, &error)), (0, 1));
     }
 
     #[test]

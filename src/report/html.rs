@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 use self::lanes::{Lanes, MAX_LANES};
 use super::said::{self, Said, worst_first};
 use super::{Context, Exposure, Format, place, words};
-use crate::finding::{Finding, ImageFacts, Outcome, Place, Scan, Severity};
+use crate::finding::{Finding, Gaps, ImageFacts, Outcome, Place, Scan, Severity};
 
 const STYLE: &str = include_str!("html/style.css");
 const SCRIPT: &str = include_str!("html/script.js");
@@ -56,6 +56,8 @@ struct Page<'a> {
     more_gaps: u64,
     rules_hash: &'a str,
     gate: String,
+    /// The exit code for gaps.
+    unread: &'static str,
     scan: &'a Scan,
     context: &'a Context,
     /// In the order of the page: the worst first, the suppressed last.
@@ -168,6 +170,10 @@ impl<'a> Page<'a> {
             gaps,
             rules_hash: &scan.rules_hash,
             gate: said::gate(&context.gate).unwrap_or_else(|| "none".to_owned()),
+            unread: match context.gate.gaps {
+                Gaps::Warn => "3 if only something could not be read",
+                Gaps::Fail => "the same if something could not be read",
+            },
             scan,
             context,
             order,
@@ -211,7 +217,8 @@ impl Verdict {
     fn new(outcome: Outcome, listed: usize) -> Self {
         let (class, mark, words) = match outcome {
             Outcome::Findings => ("bad", "✖", "Secrets found"),
-            Outcome::Incomplete => ("part", "⚠", "Not everything could be read"),
+            Outcome::Incomplete(Gaps::Warn) => ("part", "⚠", "Not everything could be read"),
+            Outcome::Incomplete(Gaps::Fail) => ("bad", "✖", "Not everything could be read, which fails the gate"),
             Outcome::Clean if listed == 0 => ("good", "✔", "No secrets found"),
             Outcome::Clean => ("good", "✔", "Nothing that fails the gate"),
         };

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use super::said::{Said, counts, worst_first};
 use super::{Context, Format, place, words};
-use crate::finding::{Confidence, Finding, Origin, Outcome, Scan};
+use crate::finding::{Confidence, Finding, Gaps, Origin, Outcome, Scan};
 
 /// Most rows: a job summary on GitHub holds 1 MiB, and a row has up to 2 kB.
 const MAX_ROWS: usize = 300;
@@ -28,7 +28,8 @@ impl Format for Markdown {
 fn heading(scan: &Scan, context: &Context, findings: &[&Finding], out: &mut dyn Write) -> io::Result<()> {
     let verdict = match context.gate.outcome(scan) {
         Outcome::Findings => "❌ Secrets found",
-        Outcome::Incomplete => "⚠️ Not everything could be read",
+        Outcome::Incomplete(Gaps::Warn) => "⚠️ Not everything could be read",
+        Outcome::Incomplete(Gaps::Fail) => "❌ Not everything could be read, which fails the build",
         Outcome::Clean if findings.is_empty() => "✅ No secrets found",
         Outcome::Clean => "✅ No secret that fails the build",
     };

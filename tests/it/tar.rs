@@ -1,6 +1,6 @@
 //! Layers whose archives are unusual, hostile or broken: what they hold is found, and what is wrong with them is said.
 
-use layersift::finding::{Outcome, Part, Place, Reason};
+use layersift::finding::{Gaps, Outcome, Part, Place, Reason};
 use layersift::layer::decode::Compression;
 use layersift::oci::Digest;
 use layersift::scan::{Options, Verify};
@@ -209,13 +209,13 @@ fn damage_without_findings_is_incomplete_and_not_clean() {
     let diff_id = Digest::sha256(&bytes);
     let verdicts = [
         ("whole", whole.clone(), Outcome::Clean),
-        ("cut", whole[..whole.len() - 9].to_vec(), Outcome::Incomplete),
-        ("bytes behind it", [&whole[..], b"trailing garbage"].concat(), Outcome::Incomplete),
+        ("cut", whole[..whole.len() - 9].to_vec(), Outcome::Incomplete(Gaps::Warn)),
+        ("bytes behind it", [&whole[..], b"trailing garbage"].concat(), Outcome::Incomplete(Gaps::Warn)),
     ];
     for (what, blob, expected) in verdicts {
         let scan = scan_blob(blob, diff_id.clone());
         assert_eq!(verdict(&scan), expected, "{what}: {:?}", scan.coverage.skipped);
-        if expected == Outcome::Incomplete {
+        if expected == Outcome::Incomplete(Gaps::Warn) {
             assert_eq!(reasons(&scan), [Reason::DamagedStream], "{what}");
         }
     }

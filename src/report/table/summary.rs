@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use super::super::{change, place, said, words};
 use super::Page;
 use super::list::Group;
-use crate::finding::{DockerfileFix, Finding, Reason, Severity, Skipped, Visibility};
+use crate::finding::{DockerfileFix, Finding, Gaps, Reason, Severity, Skipped, Visibility};
 
 /// Most things not read that are named; the JSON report has them all.
 const MAX_SKIPPED_LINES: usize = 20;
@@ -155,7 +155,8 @@ impl Page<'_> {
             }
             (false, _) => {
                 let title = self.ink.alarm("INCOMPLETE");
-                writeln!(out, "{title}: {things} could not be read in full, or are not what they say:")?;
+                let fails = if self.context.gate.gaps == Gaps::Fail { ", which fails the gate" } else { "" };
+                writeln!(out, "{title}{fails}: {things} could not be read in full, or are not what they say:")?;
                 self.skipped(out)
             }
         }

@@ -3,7 +3,7 @@
 
 use super::super::{Colour, Context, Exposure, testing};
 use super::*;
-use crate::finding::{Coverage, Place, Reason};
+use crate::finding::{Coverage, Gaps, Place, Reason};
 
 fn text(scan: &Scan, change: impl FnOnce(&mut Context)) -> String {
     let mut context = testing::context(scan, Exposure::Redacted);
@@ -146,6 +146,10 @@ fn no_findings_is_said_and_so_is_whether_everything_was_read() {
     let text = text(&scan, |_| ());
     assert_eq!(lines_with(&text, "No secrets"), ["No secrets found in what was read."]);
     assert_eq!(lines_with(&text, "INCOMPLETE"), ["INCOMPLETE: 2 things could not be read in full, or are not what they say:"]);
+
+    let text = self::text(&scan, |context| context.gate.gaps = Gaps::Fail);
+    let expected = "INCOMPLETE, which fails the gate: 2 things could not be read in full, or are not what they say:";
+    assert_eq!(lines_with(&text, "INCOMPLETE"), [expected]);
 }
 
 #[test]
