@@ -1,11 +1,12 @@
 //! Arguments as typed, with their help.
 
+use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueHint};
 
 use super::size::Size;
 use crate::finding::{Confidence, Scope, Severity, UnknownLevel, Whose};
@@ -26,7 +27,7 @@ Exit codes:
   0  clean: nothing at or above the gate, and everything was read
   1  findings at or above the gate (another code with --exit-code)
   2  wrong usage, or something that was asked for could not be opened
-  3  nothing at or above the gate, but something could not be read (with --require-complete, as for findings)";
+  3  nothing at or above the gate, but something could not be read (1 with --require-complete)";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
@@ -36,6 +37,8 @@ pub(super) enum Verb {
     Baseline(BaselineArguments),
     /// List, show and check rules
     Rules(RulesArguments),
+    /// Say what the project file, the environment and the flags come to
+    Config(ConfigArguments),
     /// Print the JSON Schema of the JSON report
     Schema,
 }
@@ -65,7 +68,7 @@ Exit codes:
   0  clean: nothing at or above the gate, and everything was read
   1  findings at or above the gate (another code with --exit-code)
   2  wrong usage, or something that was asked for could not be opened
-  3  nothing at or above the gate, but something could not be read (with --require-complete, as for findings)";
+  3  nothing at or above the gate, but something could not be read (1 with --require-complete)";
 
 #[derive(Debug, Args)]
 #[command(after_help = SCAN_EXAMPLES)]
@@ -82,7 +85,7 @@ pub(super) struct ScanArguments {
     pub(super) format: FormatName,
 
     /// Where to write the report, instead of standard output; with FORMAT=, a further report (may be given more than once)
-    #[arg(short, long, value_name = "[FORMAT=]FILE", help_heading = "Report")]
+    #[arg(short, long, value_name = "[FORMAT=]FILE", value_hint = ValueHint::FilePath, help_heading = "Report")]
     pub(super) output: Vec<Destination>,
 
     /// List findings of these severities only, separated by commas
@@ -140,7 +143,7 @@ pub(super) struct ScanArguments {
 
     /// The base image: anything that can be scanned, of which only manifest and config are read; or a digest: the chain id of its layers,
     /// that of its last layer, or that of its manifest or config if it is scanned too; may be given more than once
-    #[arg(long, value_name = "IMAGE|DIGEST", conflicts_with = "no_verify", help_heading = "Gate")]
+    #[arg(long, value_name = "IMAGE|DIGEST", help_heading = "Gate")]
     pub(super) base: Vec<String>,
 
     /// Exit code for findings, instead of 1; not 0, 2 or 3
@@ -162,6 +165,9 @@ pub(super) struct ReadArguments {
     /// Image archives, OCI layouts or folders; `-` is standard input
     #[arg(required = true, value_name = "IMAGE")]
     pub(super) targets: Vec<String>,
+
+    #[command(flatten)]
+    pub(super) project: ProjectArguments,
 
     /// Only images for this platform: os/architecture or os/architecture/variant
     #[arg(long, value_name = "PLATFORM", help_heading = "Scan")]
@@ -191,12 +197,61 @@ pub(super) struct ReadArguments {
     pub(super) max_memory: Option<Size>,
 
     /// Show no progress
-    #[arg(long)]
+    #[arg(long, help_heading = "Scan")]
     pub(super) no_progress: bool,
 
     /// Say nothing on standard error but errors
-    #[arg(short, long)]
+    #[arg(short, long, help_heading = "Scan")]
     pub(super) quiet: bool,
+}
+
+/// Where what is not said on the command line may be said.
+#[derive(Debug, Args)]
+pub(super) struct ProjectArguments {
+    /// The project file; without it layersift.toml in this folder, or in one above it up to the repository's or your home folder
+    #[arg(long, value_name = "FILE", conflicts_with = "no_config", help_heading = "Configuration")]
+    pub(super) config: Option<PathBuf>,
+
+    /// Read no project file
+    #[arg(long, help_heading = "Configuration")]
+    pub(super) no_config: bool,
+}
+
+const CONFIG_EXAMPLES: &str = "\
+Examples:
+  What a scan in this folder would do, and who said so:
+      layersift config show
+  The same of a scan with flags:
+      layersift config show -- --fail-on high --format sarif";
+
+#[derive(Debug, Args)]
+#[command(after_help = CONFIG_EXAMPLES)]
+pub(super) struct ConfigArguments {
+    #[command(subcommand)]
+    pub(super) verb: ConfigVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigVerb {
+    /// Show what is in force for a scan, and where each value is from
+    Show(ShowArguments),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ShowArguments {
+    /// How to write it
+    #[arg(
+        long, value_name = "FORMAT", default_value = "table", ignore_case = true,
+        value_parser = words::<FormatName>(["table", "json"])
+    )]
+    pub(super) format: FormatName,
+
+    #[command(flatten)]
+    pub(super) project: ProjectArguments,
+
+    /// Flags of the scan
+    #[arg(last = true, value_name = "FLAGS")]
+    pub(super) flags: Vec<OsString>,
 }
 
 const BASELINE_EXAMPLES: &str = "\
@@ -228,7 +283,7 @@ pub(super) enum BaselineVerb {
 #[derive(Debug, Args)]
 pub(super) struct KnownArguments {
     /// The baseline
-    #[arg(short = 'f', long = "file", value_name = "FILE", default_value = "layersift-baseline.json")]
+    #[arg(id = "baseline", short = 'f', long = "file", value_name = "FILE", default_value = "layersift-baseline.json")]
     pub(super) file: PathBuf,
 
     #[command(flatten)]
@@ -329,14 +384,21 @@ pub(super) struct Destination {
     pub(super) path: PathBuf,
 }
 
+impl Destination {
+    /// The format, if `text` begins with one and `=`, and the path.
+    pub(super) fn split(text: &str) -> (Option<FormatName>, &str) {
+        match text.split_once('=').and_then(|(word, path)| Some((word.parse().ok()?, path))) {
+            Some((format, path)) => (Some(format), path),
+            None => (None, text),
+        }
+    }
+}
+
 impl FromStr for Destination {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, &'static str> {
-        let (format, path) = match text.split_once('=').and_then(|(word, path)| Some((word.parse().ok()?, path))) {
-            Some((format, path)) => (Some(format), path),
-            None => (None, text),
-        };
+        let (format, path) = Self::split(text);
         if path.is_empty() { Err("the name of the file is missing") } else { Ok(Self { format, path: PathBuf::from(path) }) }
     }
 }
@@ -418,9 +480,7 @@ mod tests {
             assert!(scan(&format!("--exit-code={bad}")).is_err(), "{bad}");
         }
         assert_eq!(scan("--exit-code 42").unwrap().exit_code, 42);
-        for bad in
-            ["--jobs 0", "--platform linux", "--max-memory lots", "--severity worst", "--scope some", "--gate mine", "--base x --no-verify"]
-        {
+        for bad in ["--jobs 0", "--platform linux", "--max-memory lots", "--severity worst", "--scope some", "--gate mine"] {
             assert!(scan(bad).is_err(), "{bad}");
         }
     }

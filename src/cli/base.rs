@@ -1,5 +1,6 @@
 //! Base images as the user gives them, and what to say of them after a scan.
 
+use super::arguments::ReadArguments;
 use super::error::CliError;
 use super::{clean, note};
 use crate::finding::{BaseFacts, Evidence, ImageFacts, Scan, Whose};
@@ -9,10 +10,14 @@ use crate::scan::Base;
 /// What standard input is called.
 const STDIN: &str = "-";
 
-/// Opens the bases given for a scan of `targets`.
-pub(super) fn open(given: &[String], targets: &[String]) -> Result<Vec<Base>, CliError> {
+/// Opens the bases given for what `read` names. A layer that is not hashed cannot be known to be the base's; whether that is so, the flags,
+/// the environment and the project file say together, so that clap cannot see it.
+pub(super) fn open(given: &[String], read: &ReadArguments) -> Result<Vec<Base>, CliError> {
+    if read.no_verify && !given.is_empty() {
+        return Err(CliError::BaseUnverified);
+    }
     let on_stdin = |names: &[String]| names.iter().filter(|name| *name == STDIN).count();
-    if on_stdin(given) > 0 && on_stdin(given) + on_stdin(targets) > 1 {
+    if on_stdin(given) > 0 && on_stdin(given) + on_stdin(&read.targets) > 1 {
         return Err(CliError::BaseOnStdin);
     }
     given.iter().map(|text| Base::open(text).map_err(|error| CliError::Base { given: text.clone(), error })).collect()

@@ -1,8 +1,10 @@
 //! What ends a verb early, and what to do about it.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::PathBuf;
 
+use super::config::ConfigError;
 use crate::dockerfile::DockerfileError;
 use crate::finding::BaselineError;
 use crate::finding::fingerprint::WeakKey;
@@ -12,6 +14,12 @@ use crate::source::SourceError;
 /// A verb that could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CliError {
+    /// Wrong usage, or help and version, for clap to say.
+    #[error(transparent)]
+    Told(#[from] clap::Error),
+    /// A project file or a variable that cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// Rules that cannot be used.
     #[error(transparent)]
     Rules(#[from] RuleError),
@@ -73,6 +81,9 @@ pub(super) enum CliError {
     /// Two images would come from standard input.
     #[error("both an image and its base would be read from standard input")]
     BaseOnStdin,
+    /// A base image, and nothing to know its layers by.
+    #[error("a base image cannot be used where digests are not checked")]
+    BaseUnverified,
     /// A folder to write rules to that is not fit for it.
     #[error("cannot export to {}: {problem}", .path.display())]
     Folder {
@@ -99,7 +110,14 @@ pub(super) enum CliError {
 
 impl CliError {
     /// What to do, where there is something to say.
-    pub(super) fn hint(&self) -> Option<&'static str> {
+    pub(super) fn hint(&self) -> Option<Cow<'static, str>> {
+        match self {
+            CliError::Config(error) => error.hint().map(Cow::Owned),
+            other => other.fixed_hint().map(Cow::Borrowed),
+        }
+    }
+
+    fn fixed_hint(&self) -> Option<&'static str> {
         match self {
             CliError::Rules(RuleError::SelectsNothing { .. } | RuleError::NoRuleLeft) | CliError::NoSuchRule { .. } => Some(
                 "`layersift rules list` names all rules; a selector is a word or a glob, or id:, tag:, provider: or severity: and a word",
@@ -117,9 +135,17 @@ impl CliError {
             CliError::Key { .. } => Some("for example: `head -c 32 /dev/urandom | base64`"),
             CliError::Base { error, .. } => source_hint(error),
             CliError::BaseOnStdin => Some("save the base image to a file: --base FILE"),
+            CliError::BaseUnverified => {
+                Some("leave --no-verify out, or, if it is set elsewhere, give --no-verify=false; `layersift config show` says where")
+            }
             CliError::TwoOnStdout => Some("give all but one a file: --output FORMAT=FILE"),
             CliError::NothingToTest => Some("say it with --text, or name a file with --input (`-` is standard input)"),
-            CliError::Input { .. } | CliError::Output { .. } | CliError::Folder { .. } | CliError::Stdout(_) => None,
+            CliError::Told(_)
+            | CliError::Config(_)
+            | CliError::Input { .. }
+            | CliError::Output { .. }
+            | CliError::Folder { .. }
+            | CliError::Stdout(_) => None,
         }
     }
 }

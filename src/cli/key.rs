@@ -6,7 +6,7 @@ use super::error::CliError;
 use crate::finding::fingerprint::Key;
 
 /// The variable that has the key.
-const VARIABLE: &str = "LAYERSIFT_KEY";
+pub(super) const VARIABLE: &str = "LAYERSIFT_KEY";
 
 /// The key in `file`, else in the environment; none if there is neither.
 pub(super) fn load(file: Option<&Path>) -> Result<Option<Key>, CliError> {

@@ -6,6 +6,7 @@
 mod arguments;
 mod base;
 mod baseline;
+mod config;
 mod dockerfile;
 mod error;
 mod key;
@@ -20,9 +21,9 @@ mod size;
 use std::ffi::OsString;
 use std::io::{self, Write as _};
 
-use clap::Parser as _;
-
-use self::arguments::{Arguments, Verb};
+use self::arguments::{ConfigVerb, Verb};
+use self::config::Layers;
+use self::error::CliError;
 
 /// Exit code for wrong usage, and for a scan that did not come to its end.
 const FATAL: u8 = 2;
@@ -30,24 +31,40 @@ const FATAL: u8 = 2;
 /// Runs what `arguments` ask for (the program's name first) and returns the exit code: 0 clean and complete, 1 findings at or above
 /// the gate, 2 usage or fatal error, 3 no gating finding but something could not be read.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
-    let arguments = match Arguments::try_parse_from(arguments) {
-        Ok(arguments) => arguments,
-        Err(told) => {
+    let words: Vec<OsString> = arguments.into_iter().collect();
+    match perform(&words) {
+        Ok(code) => code,
+        Err(CliError::Told(told)) => {
             // Help and version come this way too. Nobody is left to tell if printing fails.
             let _ = told.print();
-            return if told.use_stderr() { FATAL } else { 0 };
+            if told.use_stderr() { FATAL } else { 0 }
         }
-    };
-    let done = match arguments.verb {
+        Err(error) => {
+            complain(&error.to_string(), error.hint().as_deref());
+            FATAL
+        }
+    }
+}
+
+fn perform(words: &[OsString]) -> Result<u8, CliError> {
+    let (arguments, layers) = config::parse(words)?;
+    remark(&layers);
+    match arguments.verb {
         Verb::Scan(arguments) => scan::run(*arguments),
         Verb::Baseline(arguments) => baseline::run(arguments),
         Verb::Rules(arguments) => rules::run(arguments),
+        Verb::Config(arguments) => match arguments.verb {
+            ConfigVerb::Show(arguments) => config::show::run(&arguments),
+        },
         Verb::Schema => schema::run(),
-    };
-    done.unwrap_or_else(|error| {
-        complain(&error.to_string(), error.hint());
-        FATAL
-    })
+    }
+}
+
+/// Says what in the environment means nothing.
+fn remark(layers: &Layers) {
+    for remark in layers.remarks() {
+        note("note", &clean(remark));
+    }
 }
 
 /// `error: ...` and perhaps `hint: ...` on standard error. Messages may quote images and files, so they are neutralised.

@@ -31,7 +31,7 @@ pub(super) fn run(arguments: ScanArguments) -> Result<u8, CliError> {
     let key = key::load(arguments.read.key_file.as_deref())?;
     // What is asked for is opened before the scan, so that nobody waits in vain.
     let baseline = arguments.baseline.as_deref().map(|path| baseline::load(path, key.as_ref())).transpose()?;
-    let bases = base::open(&arguments.base, &arguments.read.targets)?;
+    let bases = base::open(&arguments.base, &arguments.read)?;
     let dockerfile = arguments.dockerfile.as_deref().map(|path| Given::load(path, arguments.target.as_deref())).transpose()?;
     let reports = Reports::open(arguments.format, &arguments.output, plan.exposure)?;
     if plan.exposure == Exposure::Shown && !arguments.read.quiet && io::stderr().is_terminal() {

@@ -1,5 +1,6 @@
 //! What the user typed, as a source that is meant.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -67,6 +68,20 @@ impl Reference {
             }
         }
         Self::of_path(Path::new(text), text)
+    }
+
+    /// What the user typed, with its path taken to start at `folder` in place of the working directory. Without a scheme it is a path if
+    /// there is one of that name.
+    pub fn below(folder: &Path, text: &str) -> OsString {
+        match scheme_of(text) {
+            Some((scheme @ ("docker-archive" | "oci" | "oci-archive" | "layer" | "dir"), path)) => {
+                let mut below = OsString::from(format!("{scheme}:"));
+                below.push(folder.join(path));
+                below
+            }
+            _ if text != "-" && folder.join(text).exists() => folder.join(text).into(),
+            _ => text.into(),
+        }
     }
 
     fn of_path(path: &Path, text: &str) -> Result<Self, SourceError> {

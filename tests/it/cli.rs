@@ -25,9 +25,14 @@ impl Run {
     }
 }
 
+/// The program, which sees none of our variables and a project file that sets nothing.
 pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_layersift"));
-    command.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE").env_remove("LAYERSIFT_KEY").stdin(Stdio::null());
+    command.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE").stdin(Stdio::null());
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("LAYERSIFT_")) {
+        command.env_remove(name);
+    }
+    command.env("LAYERSIFT_CONFIG", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/nothing.toml"));
     command
 }
 
@@ -44,7 +49,7 @@ fn with_image(image: &ImageBuilder) -> (Temp, std::path::PathBuf) {
 }
 
 /// One finding of severity critical, in a file that is deleted.
-fn deleted() -> ImageBuilder {
+pub(crate) fn deleted() -> ImageBuilder {
     let image = ImageBuilder::new().layer("COPY . .", |layer| layer.file("/token", token("cli")));
     image.layer("RUN rm /token", |layer| layer.whiteout("/token"))
 }
@@ -54,7 +59,7 @@ fn clean() -> ImageBuilder {
 }
 
 /// A layer that is cut off, with nothing in it.
-fn damaged() -> ImageBuilder {
+pub(crate) fn damaged() -> ImageBuilder {
     let mut whole = layersift::source::builder::LayerBuilder::new();
     whole.file("/noise", layersift::random::Random::new(3).text(b"abcdef \n", 100_000));
     let whole = whole.finish();
@@ -80,6 +85,9 @@ fn the_exit_code_says_what_the_scan_came_to() {
         (&damaged, "", 3),
         (&damaged, "--exit-code 42", 3),
         (&damaged, "--fail-on never", 3),
+        (&damaged, "--require-complete", 1),
+        (&damaged, "--require-complete --fail-on never --exit-code 42", 42),
+        (&clean, "--require-complete", 0),
         (&clean, "--no-such-flag", 2),
         (&clean, "--exit-code 3", 2),
     ];

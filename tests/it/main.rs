@@ -6,6 +6,7 @@ mod base;
 mod baseline;
 mod bounds;
 mod cli;
+mod config;
 mod determinism;
 mod dockerfile;
 mod example;

@@ -188,10 +188,8 @@ fn what_docker_save_pipes_has_the_right_life() -> io::Result<()> {
     let engine = Engine::start(&temp);
     tool(engine.docker().args(["build", "--network=none", "-t", "app:1"]).arg(temp.path("context")));
     let mut save = engine.docker().args(["save", "app:1"]).stdout(Stdio::piped()).spawn()?;
-    let output = Command::new(env!("CARGO_BIN_EXE_layersift"))
-        .args(["scan", "-", "--format", "json", "--show-secrets"])
-        .stdin(save.stdout.take().unwrap())
-        .output()?;
+    let output =
+        crate::cli::program().args(["scan", "-", "--format", "json", "--show-secrets"]).stdin(save.stdout.take().unwrap()).output()?;
     assert!(save.wait()?.success());
     assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
     let report = valid(&String::from_utf8(output.stdout).unwrap());
