@@ -113,7 +113,7 @@ pub(super) struct ScanArguments {
     pub(super) dockerfile: Option<PathBuf>,
 
     /// The stage of the Dockerfile that was built; without it the stage that fits the image's history best
-    #[arg(long, value_name = "STAGE", requires = "dockerfile", help_heading = "Report")]
+    #[arg(long, value_name = "STAGE", help_heading = "Report")]
     pub(super) target: Option<String>,
 
     /// Least severity that fails

@@ -92,6 +92,9 @@ pub(super) enum CliError {
         /// Why.
         problem: String,
     },
+    /// A stage of a Dockerfile that is not given.
+    #[error("--target names a stage of a Dockerfile, and there is none")]
+    StageOfNothing,
     /// Reports that would run into each other.
     #[error("two reports would go to standard output")]
     TwoOnStdout,
@@ -138,6 +141,7 @@ impl CliError {
             CliError::BaseUnverified => {
                 Some("leave --no-verify out, or, if it is set elsewhere, give --no-verify=false; `layersift config show` says where")
             }
+            CliError::StageOfNothing => Some("give it with --dockerfile"),
             CliError::TwoOnStdout => Some("give all but one a file: --output FORMAT=FILE"),
             CliError::NothingToTest => Some("say it with --text, or name a file with --input (`-` is standard input)"),
             CliError::Told(_)

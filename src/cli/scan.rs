@@ -32,6 +32,9 @@ pub(super) fn run(arguments: ScanArguments) -> Result<u8, CliError> {
     // What is asked for is opened before the scan, so that nobody waits in vain.
     let baseline = arguments.baseline.as_deref().map(|path| baseline::load(path, key.as_ref())).transpose()?;
     let bases = base::open(&arguments.base, &arguments.read)?;
+    if arguments.dockerfile.is_none() && arguments.target.is_some() {
+        return Err(CliError::StageOfNothing);
+    }
     let dockerfile = arguments.dockerfile.as_deref().map(|path| Given::load(path, arguments.target.as_deref())).transpose()?;
     let reports = Reports::open(arguments.format, &arguments.output, plan.exposure)?;
     if plan.exposure == Exposure::Shown && !arguments.read.quiet && io::stderr().is_terminal() {
