@@ -8,6 +8,7 @@ use std::str::FromStr;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueHint};
 
+use super::registry::RegistryArguments;
 use super::size::Size;
 use crate::finding::{Confidence, Scope, Severity, UnknownLevel, Whose};
 use crate::oci::Platform;
@@ -52,6 +53,8 @@ Examples:
   An OCI layout, as a folder or as an archive; the kind may be said:
       layersift scan oci:build/image
       layersift scan oci-archive:image.tar --platform linux/arm64
+  An image in a registry, with what `docker login` or `podman login` keeps:
+      layersift scan ghcr.io/team/app:1.4
   A gate in CI: fail on severity high and critical only, and keep the report:
       layersift scan app.tar --fail-on high --format json --output report.json
   The report on the terminal, and two more for machines:
@@ -162,7 +165,7 @@ pub(super) struct ScanArguments {
 /// What to read, and how.
 #[derive(Debug, Args)]
 pub(super) struct ReadArguments {
-    /// Image archives, OCI layouts or folders; `-` is standard input
+    /// Image archives, OCI layouts, folders, or names of images in registries; `-` is standard input
     #[arg(required = true, value_name = "IMAGE")]
     pub(super) targets: Vec<String>,
 
@@ -195,6 +198,9 @@ pub(super) struct ReadArguments {
     /// Bound on memory, for example 512M or 2G (powers of 1024)
     #[arg(long, value_name = "SIZE", help_heading = "Scan")]
     pub(super) max_memory: Option<Size>,
+
+    #[command(flatten)]
+    pub(super) registry: RegistryArguments,
 
     /// Show no progress
     #[arg(long, help_heading = "Scan")]

@@ -6,13 +6,14 @@ use super::{clean, note};
 use crate::finding::{BaseFacts, Evidence, ImageFacts, Scan, Whose};
 use crate::report::Redactor;
 use crate::scan::Base;
+use crate::source::registry::RegistryOptions;
 
 /// What standard input is called.
 const STDIN: &str = "-";
 
 /// Opens the bases given for what `read` names. A layer that is not hashed cannot be known to be the base's; whether that is so, the flags,
 /// the environment and the project file say together, so that clap cannot see it.
-pub(super) fn open(given: &[String], read: &ReadArguments) -> Result<Vec<Base>, CliError> {
+pub(super) fn open(given: &[String], read: &ReadArguments, registry: &RegistryOptions) -> Result<Vec<Base>, CliError> {
     if read.no_verify && !given.is_empty() {
         return Err(CliError::BaseUnverified);
     }
@@ -20,7 +21,7 @@ pub(super) fn open(given: &[String], read: &ReadArguments) -> Result<Vec<Base>, 
     if on_stdin(given) > 0 && on_stdin(given) + on_stdin(&read.targets) > 1 {
         return Err(CliError::BaseOnStdin);
     }
-    given.iter().map(|text| Base::open(text).map_err(|error| CliError::Base { given: text.clone(), error })).collect()
+    given.iter().map(|text| Base::open(text, registry).map_err(|error| CliError::Base { given: text.clone(), error })).collect()
 }
 
 /// Says of which images the base is not what was given, and, if a gate would rely on it, of which it is not known.

@@ -95,6 +95,9 @@ pub(super) enum CliError {
     /// A stage of a Dockerfile that is not given.
     #[error("--target names a stage of a Dockerfile, and there is none")]
     StageOfNothing,
+    /// A login for a registry that cannot be used.
+    #[error("cannot log in: {0}")]
+    Login(String),
     /// Reports that would run into each other.
     #[error("two reports would go to standard output")]
     TwoOnStdout,
@@ -116,6 +119,7 @@ impl CliError {
     pub(super) fn hint(&self) -> Option<Cow<'static, str>> {
         match self {
             CliError::Config(error) => error.hint().map(Cow::Owned),
+            CliError::Base { error, .. } => source_hint(error),
             other => other.fixed_hint().map(Cow::Borrowed),
         }
     }
@@ -136,7 +140,6 @@ impl CliError {
             }
             CliError::Dockerfile { .. } => Some("--dockerfile takes the Dockerfile that the image was built from"),
             CliError::Key { .. } => Some("for example: `head -c 32 /dev/urandom | base64`"),
-            CliError::Base { error, .. } => source_hint(error),
             CliError::BaseOnStdin => Some("save the base image to a file: --base FILE"),
             CliError::BaseUnverified => {
                 Some("leave --no-verify out, or, if it is set elsewhere, give --no-verify=false; `layersift config show` says where")
@@ -144,8 +147,10 @@ impl CliError {
             CliError::StageOfNothing => Some("give it with --dockerfile"),
             CliError::TwoOnStdout => Some("give all but one a file: --output FORMAT=FILE"),
             CliError::NothingToTest => Some("say it with --text, or name a file with --input (`-` is standard input)"),
+            CliError::Login(_) => Some("give --username NAME and --password-stdin, or nothing to use what `docker login` keeps"),
             CliError::Told(_)
             | CliError::Config(_)
+            | CliError::Base { .. }
             | CliError::Input { .. }
             | CliError::Output { .. }
             | CliError::Folder { .. }
@@ -155,13 +160,15 @@ impl CliError {
 }
 
 /// What to do about a target that cannot be opened, where the message does not say it already.
-pub(super) fn source_hint(error: &SourceError) -> Option<&'static str> {
-    match error {
+pub(super) fn source_hint(error: &SourceError) -> Option<Cow<'static, str>> {
+    let hint = match error {
+        SourceError::Registry(error) => return error.hint().map(Cow::Owned),
         SourceError::NotFound { .. } => {
-            Some("name an image archive, an OCI layout or a folder; for an image that Docker holds: `docker save IMAGE | layersift scan -`")
+            "name an image archive, an OCI layout, a folder or an image in a registry; for an image that Docker holds: `docker save IMAGE | layersift scan -`"
         }
-        SourceError::UnknownScheme { .. } => Some("put `./` before a path that has a colon in it"),
-        SourceError::NoSuchPlatform { .. } => Some("ask for one of these with --platform, or leave it out to scan all of them"),
-        _ => None,
-    }
+        SourceError::UnknownScheme { .. } => "put `./` before a path that has a colon in it",
+        SourceError::NoSuchPlatform { .. } => "ask for one of these with --platform, or leave it out to scan all of them",
+        _ => return None,
+    };
+    Some(Cow::Borrowed(hint))
 }

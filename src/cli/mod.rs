@@ -12,6 +12,7 @@ mod error;
 mod key;
 mod output;
 mod progress;
+mod registry;
 mod reports;
 mod rules;
 mod scan;

@@ -7,13 +7,14 @@ use super::arguments::{ReadArguments, ScanArguments};
 use super::dockerfile::Given;
 use super::error::{CliError, source_hint};
 use super::reports::Reports;
-use super::{FATAL, base, baseline, complain, key, note, progress, rules};
+use super::{FATAL, base, baseline, clean, complain, key, note, progress, rules};
 use crate::finding::fingerprint::Key;
 use crate::finding::{Filter, Gaps, Gate, Reason, Scan};
 use crate::report::{Colour, Context, Exposure, Redactor, Times};
 use crate::rule::RuleSet;
 use crate::scan::{self, Base, Failure, Options, Outcome, Verify};
 use crate::source::Reference;
+use crate::source::registry::host_of;
 
 /// What to make of a scan.
 #[derive(Debug)]
@@ -31,7 +32,6 @@ pub(super) fn run(arguments: ScanArguments) -> Result<u8, CliError> {
     let key = key::load(arguments.read.key_file.as_deref())?;
     // What is asked for is opened before the scan, so that nobody waits in vain.
     let baseline = arguments.baseline.as_deref().map(|path| baseline::load(path, key.as_ref())).transpose()?;
-    let bases = base::open(&arguments.base, &arguments.read)?;
     if arguments.dockerfile.is_none() && arguments.target.is_some() {
         return Err(CliError::StageOfNothing);
     }
@@ -42,7 +42,7 @@ pub(super) fn run(arguments: ScanArguments) -> Result<u8, CliError> {
     }
     let started = now();
     let rules = load_rules(&arguments.read)?;
-    let mut outcome = read_with(&arguments.read, &rules, key, bases);
+    let mut outcome = read_with(&arguments.read, &rules, key, &arguments.base)?;
     if let Some(baseline) = baseline {
         baseline.compare(&mut outcome.scan);
     }
@@ -56,7 +56,7 @@ pub(super) fn run(arguments: ScanArguments) -> Result<u8, CliError> {
 
 /// Scans what `arguments` name.
 pub(super) fn read(arguments: &ReadArguments, key: Option<Key>) -> Result<Outcome, CliError> {
-    Ok(read_with(arguments, &load_rules(arguments)?, key, Vec::new()))
+    read_with(arguments, &load_rules(arguments)?, key, &[])
 }
 
 fn load_rules(arguments: &ReadArguments) -> Result<RuleSet, CliError> {
@@ -67,21 +67,28 @@ fn load_rules(arguments: &ReadArguments) -> Result<RuleSet, CliError> {
     Ok(rules)
 }
 
-/// Scans with `rules` what may be built on `bases`.
-fn read_with(arguments: &ReadArguments, rules: &RuleSet, key: Option<Key>, bases: Vec<Base>) -> Outcome {
-    let (references, unknown) = references(&arguments.targets);
+/// Scans with `rules` what may be built on the images that `bases` names.
+fn read_with(arguments: &ReadArguments, rules: &RuleSet, key: Option<Key>, bases: &[String]) -> Result<Outcome, CliError> {
+    let (references, unknown) = references(arguments);
+    let registry = arguments.registry.options(&references)?;
+    let bases = base::open(bases, arguments, &registry)?;
+    let mut notes: Vec<String> = bases.iter().flat_map(Base::notes).cloned().collect();
     let progress = progress::progress(!arguments.quiet && !arguments.no_progress);
-    let mut outcome = scan::run(&references, rules, &Options { bases, ..options(arguments, key) }, &*progress);
+    let mut outcome = scan::run(&references, rules, &Options { bases, registry, ..options(arguments, key) }, &*progress);
     // The line has to go before anything else is written to the terminal.
     drop(progress);
+    if !arguments.quiet {
+        notes.extend(outcome.notes.iter().filter(|note| !notes.contains(note)).cloned().collect::<Vec<_>>());
+        notes.iter().for_each(|text| note("warning", &clean(text)));
+    }
     add_unknown(&mut outcome, unknown);
-    outcome
+    Ok(outcome)
 }
 
 /// Says what could not be opened.
 pub(super) fn complain_of(failures: &[Failure], redactor: &Redactor) {
     for Failure { error, .. } in failures {
-        complain(&redactor.text(&error.to_string()), source_hint(error));
+        complain(&redactor.text(&error.to_string()), source_hint(error).as_deref());
     }
 }
 
@@ -103,13 +110,26 @@ fn now() -> Option<i64> {
     SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|since| i64::try_from(since.as_secs()).ok())
 }
 
+/// Says where an image is looked for whose name does not say it.
+fn say_where(target: &str, reference: &Reference) {
+    if let (Reference::Registry(name), false) = (reference, target.starts_with("registry:") || target.starts_with("docker:")) {
+        let place = format!("{}/{}", host_of(name.registry()), name.repository());
+        note("note", &format!("{target} is no path here; reading it from {place}"));
+    }
+}
+
 /// The targets that make sense, and those that do not: one wrong name does not keep the others from being scanned.
-fn references(targets: &[String]) -> (Vec<Reference>, Vec<Failure>) {
+fn references(arguments: &ReadArguments) -> (Vec<Reference>, Vec<Failure>) {
     let mut references = Vec::new();
     let mut failures = Vec::new();
-    for target in targets {
+    for target in &arguments.targets {
         match Reference::parse(target) {
-            Ok(reference) => references.push(reference),
+            Ok(reference) => {
+                if !arguments.quiet {
+                    say_where(target, &reference);
+                }
+                references.push(reference);
+            }
             Err(error) => failures.push(Failure { target: target.clone(), error }),
         }
     }
@@ -135,7 +155,7 @@ impl Plan {
 
     /// Writes the report, says what failed, and gives the exit code. Reports show none of the `further` secrets either.
     fn conclude(&self, outcome: Outcome, further: &[Vec<u8>], reports: Reports, started: Option<i64>) -> Result<u8, CliError> {
-        let Outcome { mut scan, failures } = outcome;
+        let Outcome { mut scan, failures, .. } = outcome;
         // All secrets have to be known before some findings are filtered out.
         let redactor = Redactor::with(&scan, further, self.exposure);
         self.filter.apply(&mut scan);
@@ -218,7 +238,7 @@ mod tests {
         let arguments = arguments(&format!("{flags} --output {}", path.display()));
         let plan = Plan::new(&arguments);
         let reports = Reports::open(arguments.format, &arguments.output, plan.exposure).unwrap();
-        let code = plan.conclude(Outcome { scan, failures }, &[], reports, None).unwrap();
+        let code = plan.conclude(Outcome { scan, failures, notes: Vec::new() }, &[], reports, None).unwrap();
         let report = std::fs::read_to_string(&path).unwrap();
         std::fs::remove_file(&path).unwrap();
         (code, report)
@@ -259,7 +279,7 @@ mod tests {
     #[test]
     fn a_target_that_makes_no_sense_is_in_the_report_of_the_others() {
         let scan = scan_of(vec![finding(Severity::High, Confidence::Likely)], false);
-        let mut outcome = Outcome { scan, failures: Vec::new() };
+        let mut outcome = Outcome { scan, failures: Vec::new(), notes: Vec::new() };
         add_unknown(&mut outcome, vec![failure()]);
         let (code, report) = conclude("--format json", outcome.scan, outcome.failures);
         assert_eq!(code, 2);

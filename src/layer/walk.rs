@@ -106,6 +106,15 @@ struct Ahead {
     long_link: Option<Vec<u8>>,
 }
 
+/// What an error of reading means: damage, a bound, or a source that does not give the bytes.
+pub fn reason_of(error: &std::io::Error) -> Reason {
+    match error.kind() {
+        std::io::ErrorKind::FileTooLarge => Reason::TooLarge,
+        std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof => Reason::DamagedStream,
+        _ => Reason::Unreadable,
+    }
+}
+
 impl<'a> Walk<'a, '_> {
     fn archive(&mut self) {
         let mut zeros = 0;
@@ -193,9 +202,8 @@ impl<'a> Walk<'a, '_> {
         let slab = self.tape.take_slab();
         self.send(slab, end);
         if let Some(error) = error {
-            let reason = if error.kind() == std::io::ErrorKind::FileTooLarge { Reason::TooLarge } else { Reason::DamagedStream };
             let read = self.out.expanded;
-            self.odd(reason, None, None, format!("{error}; the first {read} bytes were scanned"));
+            self.odd(reason_of(&error), None, None, format!("{error}; the first {read} bytes were scanned"));
         }
         for (reason, detail) in problems {
             self.odd(reason, None, None, detail);

@@ -70,11 +70,7 @@ impl Job {
 pub(super) fn read<'s>(crew: &'s Crew<'_>, source: &'s dyn Source, job: &'s Job, size: Option<u64>, scope: Option<&Scope<'s>>) {
     match source.open(&job.key) {
         Ok(blob) => read_blob(crew, releasing(blob, source), job, size, &mut SharedSink { crew, job, source, scope }),
-        Err(error) => {
-            let reason =
-                if matches!(error, crate::source::SourceError::MissingBlob { .. }) { Reason::MissingBlob } else { Reason::Unreadable };
-            job.odd(reason, error.to_string());
-        }
+        Err(error) => job.odd(error.reason(), error.to_string()),
     }
 }
 
@@ -113,6 +109,8 @@ impl Read for Releasing<'_> {
 struct Tally {
     hasher: Option<Hasher>,
     count: u64,
+    /// Whether the source could not give all of it: a hash of less says nothing.
+    is_broken: bool,
 }
 
 struct Counting<'a> {
@@ -122,8 +120,10 @@ struct Counting<'a> {
 
 impl Read for Counting<'_> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(out)?;
+        let read = self.inner.read(out);
         let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
+        tally.is_broken |= read.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Interrupted);
+        let count = read?;
         if tally.count == 0 && Compression::sniff(&out[..count]) == Compression::None {
             tally.hasher = None;
         }
@@ -139,7 +139,7 @@ impl Read for Counting<'_> {
 pub(super) fn read_blob<'b>(crew: &Crew<'_>, blob: Blob<'b>, job: &Job, size: Option<u64>, sink: &mut dyn Sink<'b>) {
     crew.progress.layer_started(&job.key.0, size);
     let algorithm = crew.verifies().then(|| algorithm_of(&job.key));
-    let tally = Arc::new(Mutex::new(Tally { hasher: algorithm.map(Hasher::new), count: 0 }));
+    let tally = Arc::new(Mutex::new(Tally { hasher: algorithm.map(Hasher::new), count: 0, is_broken: false }));
     let mapped = match &blob {
         Blob::Mapped(bytes) => Some(bytes.len() as u64),
         Blob::Stream(_) => None,
@@ -151,17 +151,20 @@ pub(super) fn read_blob<'b>(crew: &Crew<'_>, blob: Blob<'b>, job: &Job, size: Op
     let walked = match decode::decode(blob) {
         Ok((compression, input)) => Some((compression, walk_all(crew, input, algorithm, sink))),
         Err(error) => {
-            job.odd(Reason::DamagedStream, format!("{error}; nothing of it could be read"));
+            job.odd(walk::reason_of(&error), format!("{error}; nothing of it could be read"));
             None
         }
     };
     let tally = Arc::try_unwrap(tally).ok().and_then(|tally| tally.into_inner().ok());
-    let (hasher, count) = tally.map_or((None, 0), |tally| (tally.hasher, tally.count));
+    let (hasher, count, is_broken) = tally.map_or((None, 0, false), |tally| (tally.hasher, tally.count, tally.is_broken));
     if let Some((compression, walked)) = walked {
         let mut result = job.result.lock().unwrap_or_else(PoisonError::into_inner);
         result.read = mapped.unwrap_or(count);
         result.digest = if compression == Compression::None { walked.diff_id.clone() } else { hasher.map(Hasher::finish) };
         result.diff_id = walked.diff_id;
+        if is_broken {
+            (result.digest, result.diff_id) = (None, None);
+        }
         result.index = walked.index;
         result.is_archive = walked.is_archive;
         result.entries = walked.entries;

@@ -13,7 +13,7 @@ mod image;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::Read;
 
-use crate::finding::{Reason, Scan, Secret, fingerprint};
+use crate::finding::{Scan, Secret, fingerprint};
 use crate::oci::Platform;
 use crate::rule::RuleSet;
 use crate::source::{self, BlobKey, BlobSink, Contents, Opened, Reference, Source, SourceError};
@@ -67,6 +67,8 @@ pub struct Options {
     pub key: Option<fingerprint::Key>,
     /// The images that those scanned may be built on.
     pub bases: Vec<Base>,
+    /// How to deal with registries.
+    pub registry: source::registry::RegistryOptions,
 }
 
 impl Default for Options {
@@ -81,6 +83,7 @@ impl Default for Options {
             limits: Limits::default(),
             key: None,
             bases: Vec::new(),
+            registry: source::registry::RegistryOptions::default(),
         }
     }
 }
@@ -124,21 +127,23 @@ pub struct Outcome {
     pub scan: Scan,
     /// What could not be opened.
     pub failures: Vec<Failure>,
+    /// What the user should know of how the targets were read: one sentence each.
+    pub notes: Vec<String>,
 }
 
 /// Scans targets one after the other, each with all threads.
 pub fn run(targets: &[Reference], rules: &RuleSet, options: &Options, progress: &dyn Progress) -> Outcome {
     let crew = Crew::new(rules, options, progress);
     let mut scan = Scan::new(rules.hash());
-    let mut failures = Vec::new();
+    let (mut failures, mut notes) = (Vec::new(), Vec::new());
     for target in targets {
-        if let Err(error) = one(target, &crew, options, &mut scan) {
-            scan.coverage.skip(Reason::Unreadable, target.to_string(), None, error.to_string());
+        if let Err(error) = one(target, &crew, options, &mut scan, &mut notes) {
+            scan.coverage.skip(error.reason(), target.to_string(), None, error.to_string());
             failures.push(Failure { target: target.to_string(), error });
         }
     }
     name(&mut scan, &crew);
-    Outcome { scan, failures }
+    Outcome { scan, failures, notes }
 }
 
 /// Gives findings their final names. Sealing the secrets is work for all threads.
@@ -151,10 +156,14 @@ fn name(scan: &mut Scan, crew: &Crew<'_>) {
 }
 
 /// Scans one target into `scan`.
-fn one(target: &Reference, crew: &Crew<'_>, options: &Options, scan: &mut Scan) -> Result<(), SourceError> {
-    let open = source::OpenOptions { platform: options.platform.clone() };
+fn one(target: &Reference, crew: &Crew<'_>, options: &Options, scan: &mut Scan, notes: &mut Vec<String>) -> Result<(), SourceError> {
+    let open = source::OpenOptions { platform: options.platform.clone(), registry: options.registry.clone() };
     let (contents, results) = match source::open(target, &open)? {
-        Opened::Random(source) => random(source.as_ref(), crew)?,
+        Opened::Random(source) => {
+            let read = random(source.as_ref(), crew);
+            notes.extend(source.notes());
+            read?
+        }
         Opened::OnePass(source) => {
             let mut sink = StreamSink { crew, results: BTreeMap::new() };
             let contents = source.read(&mut sink)?;

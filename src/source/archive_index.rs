@@ -92,7 +92,7 @@ impl ArchiveIndex {
                 Some(Target::Link(target)) => name = target.clone().ok_or_else(escapes)?,
                 Some(Target::File(index)) => {
                     let file = &self.files[*index];
-                    return Ok(Located { key: file.key.clone(), size: file.size });
+                    return Ok(Located { key: file.key.clone(), size: Some(file.size) });
                 }
             }
         }

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::registry::{MalformedName, RegistryError};
+use crate::finding::Reason;
 use crate::oci::MalformedDocument;
 
 /// A source that cannot be opened or makes no sense. Anything smaller is a [`crate::finding::Skipped`].
@@ -70,15 +72,17 @@ pub enum SourceError {
         /// The blob.
         key: String,
     },
-    /// The name of an image in a registry.
-    #[error(
-        "{name}: no such file or folder; images in registries are not supported yet: save it first, for example with \
-         `docker save {name}` or `skopeo copy docker://{name} oci:DIR`"
-    )]
-    RegistryName {
-        /// The name.
+    /// The name of an image in a registry that is none.
+    #[error("{}: {problem}", .name.escape_default())]
+    Name {
+        /// What was given.
         name: String,
+        /// What is wrong with it.
+        problem: MalformedName,
     },
+    /// A registry did not give what was asked for.
+    #[error(transparent)]
+    Registry(#[from] Box<RegistryError>),
     /// A reference with a scheme nobody knows.
     #[error("`{scheme}:` is not a kind of source; use one of {known}")]
     UnknownScheme {
@@ -87,6 +91,23 @@ pub enum SourceError {
         /// What may stand there.
         known: String,
     },
+}
+
+impl SourceError {
+    /// What it means for coverage.
+    pub fn reason(&self) -> Reason {
+        match self {
+            SourceError::MissingBlob { .. } => Reason::MissingBlob,
+            SourceError::Registry(error) => error.reason(),
+            _ => Reason::Unreadable,
+        }
+    }
+}
+
+impl From<RegistryError> for SourceError {
+    fn from(error: RegistryError) -> Self {
+        SourceError::Registry(Box::new(error))
+    }
 }
 
 fn known_or_none(known: &[String]) -> String {

@@ -149,7 +149,7 @@ impl Members for Folder {
         let (path, size) = self.check(name)?;
         let key = BlobKey(name.to_owned());
         self.found.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), path);
-        Ok(Located { key, size })
+        Ok(Located { key, size: Some(size) })
     }
 
     fn document(&self, key: &BlobKey) -> Result<Vec<u8>, Lost> {

@@ -16,7 +16,8 @@ pub(super) const MAX_DOCUMENTS: u64 = 256 << 20;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Located {
     pub(super) key: BlobKey,
-    pub(super) size: u64,
+    /// None where only reading it shows.
+    pub(super) size: Option<u64>,
 }
 
 /// Why something is not there or cannot be had: all of a [`crate::finding::Skipped`] but the place.

@@ -18,6 +18,7 @@ mod oci_images;
 mod onepass;
 mod open;
 mod reference;
+pub mod registry;
 mod resolve;
 mod rootfs;
 mod skopeo_dir;
@@ -126,6 +127,11 @@ pub trait Source: Send + Sync {
 
     /// Is told that the bytes of a mapped blob have been read: their pages may be given back. They can still be read again.
     fn release(&self, _bytes: &[u8]) {}
+
+    /// What the user should know of how it was read: one sentence each. Ask at the end.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// What could not be read so far of blobs that are made while they are read. Each is told once; ask when all blobs have been read.
     fn skipped_while_reading(&self) -> Vec<Skipped> {

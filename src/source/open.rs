@@ -8,6 +8,7 @@ use super::archive::Archive;
 use super::layer_file::LayerFile;
 use super::layout::Layout;
 use super::onepass::{Form, Stream};
+use super::registry::{Registry, RegistryOptions};
 use super::resolve::Wanted;
 use super::rootfs::Rootfs;
 use super::skopeo_dir::{SkopeoDir, is_skopeo_dir};
@@ -21,6 +22,8 @@ use crate::oci::Platform;
 pub struct OpenOptions {
     /// Only images for this platform; all without. Layers and folders are for none, and are read whatever it says.
     pub platform: Option<Platform>,
+    /// How to deal with registries.
+    pub registry: RegistryOptions,
 }
 
 /// A source that is open.
@@ -41,6 +44,7 @@ pub fn open(reference: &Reference, options: &OpenOptions) -> Result<Opened, Sour
         Reference::Layer(path) => layer(path, wanted(&None)),
         Reference::Dir(path) if is_skopeo_dir(path) => Ok(Opened::Random(Box::new(SkopeoDir::open(path, wanted(&None))?))),
         Reference::Dir(path) => Ok(Opened::Random(Box::new(Rootfs::open(path)?))),
+        Reference::Registry(name) => Ok(Opened::Random(Box::new(Registry::open(name, wanted(&None), &options.registry)?))),
         Reference::Pipe(path) => Ok(stream(path, file(path)?, Form::Any, wanted(&None))),
         Reference::Stdin => Ok(stream(Path::new("-"), std::io::stdin(), Form::Any, wanted(&None))),
         Reference::Example => {

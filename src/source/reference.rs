@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::SourceError;
+use super::registry::ImageName;
 use super::sniff::{Sniffed, sniff};
 use crate::oci::Digest;
 
@@ -30,6 +31,8 @@ pub enum Reference {
     Layer(PathBuf),
     /// A folder: skopeo's `dir:`, or a root filesystem.
     Dir(PathBuf),
+    /// An image in a registry.
+    Registry(ImageName),
     /// A pipe, which can be read once only: an image archive or a layer.
     Pipe(PathBuf),
     /// Standard input: an image archive or a layer.
@@ -39,15 +42,14 @@ pub enum Reference {
 }
 
 /// What may stand before the colon.
-const SCHEMES: &str = "docker-archive:FILE, oci:DIR[:TAG|@DIGEST], oci-archive:FILE[:TAG|@DIGEST], layer:FILE, dir:DIR, example:, \
-                       - for standard input, or a path";
+const SCHEMES: &str = "registry:NAME[:TAG][@DIGEST], docker-archive:FILE, oci:DIR[:TAG|@DIGEST], oci-archive:FILE[:TAG|@DIGEST], \
+                       layer:FILE, dir:DIR, example:, - for standard input, a path, or the name of an image in a registry";
 
 /// Schemes of other tools, that are not taken for the name of an image.
-const FOREIGN_SCHEMES: [&str; 9] =
-    ["docker", "docker-daemon", "containers-storage", "registry", "http", "https", "file", "podman", "containerd"];
+const FOREIGN_SCHEMES: [&str; 7] = ["docker-daemon", "containers-storage", "http", "https", "file", "podman", "containerd"];
 
 impl Reference {
-    /// Reads what the user typed. A path without a scheme must exist and is looked at.
+    /// Reads what the user typed. Without a scheme it is a path that exists, which is looked at, or else the name of an image in a registry.
     pub fn parse(text: &str) -> Result<Self, SourceError> {
         if text == "-" {
             return Ok(Reference::Stdin);
@@ -60,6 +62,9 @@ impl Reference {
                 "layer" => return existing(rest).map(Reference::Layer),
                 "dir" => return existing(rest).map(Reference::Dir),
                 "example" => return Ok(Reference::Example),
+                "registry" => return in_registry(rest),
+                // As skopeo and podman write it.
+                "docker" if rest.starts_with("//") => return in_registry(&rest[2..]),
                 _ if Path::new(text).exists() => {}
                 _ if FOREIGN_SCHEMES.contains(&scheme) || rest.starts_with("//") => {
                     return Err(SourceError::UnknownScheme { scheme: scheme.to_owned(), known: SCHEMES.to_owned() });
@@ -100,7 +105,7 @@ impl Reference {
                     path,
                     problem: format!("there is no such path, but {} is one: write oci:{text} or oci-archive:{text}", layout.display()),
                 },
-                _ if looks_like_image_name(text) => SourceError::RegistryName { name: text.to_owned() },
+                _ if looks_like_image_name(text) => return in_registry(text),
                 _ => SourceError::NotFound { path },
             }),
         }
@@ -121,6 +126,10 @@ fn looks_like_image_name(text: &str) -> bool {
     let is_file_name = [".tar", ".gz", ".tgz", ".zst", ".xz", ".bz2", ".json"].iter().any(|end| text.ends_with(end));
     let may_stand = |byte: u8| byte.is_ascii_alphanumeric() || b"/:._-@".contains(&byte);
     !is_path && has_name && !is_file_name && text.bytes().all(may_stand)
+}
+
+fn in_registry(name: &str) -> Result<Reference, SourceError> {
+    ImageName::parse(name).map(Reference::Registry).map_err(|problem| SourceError::Name { name: name.to_owned(), problem })
 }
 
 fn existing(text: &str) -> Result<PathBuf, SourceError> {
@@ -168,6 +177,7 @@ impl fmt::Display for Reference {
             Reference::Layer(path) => ("layer:", path, &None),
             Reference::Dir(path) => ("dir:", path, &None),
             Reference::Pipe(path) => ("", path, &None),
+            Reference::Registry(name) => return write!(f, "registry:{name}"),
             Reference::Stdin => return f.write_str("-"),
             Reference::Example => return f.write_str("example:"),
         };

@@ -155,17 +155,25 @@ impl<'a> Resolver<'a> {
     /// Reads a document within the bounds.
     pub(super) fn try_document(&mut self, name: &str) -> Result<(BlobKey, Vec<u8>), Lost> {
         let Located { key, size } = self.members.find(name)?;
-        let too_large = |detail: &str| Lost { reason: Reason::TooLarge, size: Some(size), detail: detail.to_owned() };
-        if size > MAX_DOCUMENT {
-            return Err(too_large("documents of more than 64 MiB are not read"));
-        }
-        if self.documents_size + size > MAX_DOCUMENTS {
-            return Err(too_large("the documents of one source come to more than 256 MiB"));
-        }
+        self.check_size(size.unwrap_or(0))?;
         let bytes = self.members.document(&key)?;
+        let size = size.unwrap_or(bytes.len() as u64);
+        self.check_size(size)?;
         self.documents_size += size;
         self.used.insert(key.clone());
         Ok((key, bytes))
+    }
+
+    /// Whether a document of this size may still be kept.
+    fn check_size(&self, size: u64) -> Result<(), Lost> {
+        let too_large = |detail: &str| Err(Lost { reason: Reason::TooLarge, size: Some(size), detail: detail.to_owned() });
+        if size > MAX_DOCUMENT {
+            return too_large("documents of more than 64 MiB are not read");
+        }
+        if self.documents_size + size > MAX_DOCUMENTS {
+            return too_large("the documents of one source come to more than 256 MiB");
+        }
+        Ok(())
     }
 
     /// Notes where a document is not what its descriptor says.
@@ -193,8 +201,8 @@ impl<'a> Resolver<'a> {
         let located = match self.members.find(name) {
             Ok(located) => {
                 self.used.insert(located.key.clone());
-                if let Some(descriptor) = descriptor {
-                    self.verify_size(located.size, descriptor, place);
+                if let (Some(descriptor), Some(size)) = (descriptor, located.size) {
+                    self.verify_size(size, descriptor, place);
                 }
                 Some(located)
             }

@@ -39,7 +39,7 @@ fn leaking() -> ImageBuilder {
 }
 
 fn scan_on(bases: &[&str], target: &Path) -> Scan {
-    let bases = bases.iter().map(|text| Base::open(text).unwrap()).collect();
+    let bases = bases.iter().map(|text| Base::open(text, &Default::default()).unwrap()).collect();
     sound(scan_text(target.to_str().unwrap(), &Options { bases, ..Options::default() }))
 }
 
@@ -330,7 +330,7 @@ fn the_report_is_the_same_at_any_number_of_threads() {
     let given = temp.file("base.tar", base().docker25().unwrap());
     let target = temp.file("app.tar", leaking().docker25().unwrap());
     let report_with = |jobs| {
-        let bases = vec![Base::open(text(&given)).unwrap()];
+        let bases = vec![Base::open(text(&given), &Default::default()).unwrap()];
         report(&sound(scan_text(text(&target), &Options { jobs, bases, ..Options::default() })), Exposure::Redacted)
     };
     assert_eq!(report_with(1), report_with(4));

@@ -16,6 +16,7 @@ mod life;
 mod official;
 mod pairs;
 mod real_tools;
+mod registry;
 mod rules;
 mod shapes;
 mod stores;

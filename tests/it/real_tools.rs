@@ -15,13 +15,13 @@ use crate::support::*;
 
 /// Runs a tool, which must succeed; what it printed.
 #[track_caller]
-fn tool(command: &mut Command) -> String {
+pub(crate) fn tool(command: &mut Command) -> String {
     let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-fn skopeo(from: &str, to: &str, options: &[&str]) {
+pub(crate) fn skopeo(from: &str, to: &str, options: &[&str]) {
     tool(Command::new("skopeo").args(["--insecure-policy", "copy", "-q"]).args(options).args([from, to]));
 }
 

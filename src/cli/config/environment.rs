@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Arg;
 
-use super::super::key;
+use super::super::{key, registry};
 use super::options::{self, Options};
 use super::{ConfigError, Origin, Setting};
 
@@ -36,6 +36,8 @@ impl Environment {
                 read.config = Some(PathBuf::from(value));
             } else if name == key::VARIABLE {
                 has_key = true;
+            } else if registry::VARIABLES.contains(&name.as_str()) {
+                // A login is no option: no file and no flag can hold one.
             } else if let Some((_, key, option)) = options.all().find(|(_, key, _)| variable(key) == name) {
                 let setting = Setting {
                     id: option.get_id().clone(),

@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::Results;
 use crate::finding::{BaseFacts, Evidence, Origin, Place};
 use crate::oci::{Digest, Hasher};
+use crate::source::registry::RegistryOptions;
 use crate::source::{self, BlobKey, BlobSink, DocumentKind, Image, OpenOptions, Opened, Reference, SourceError};
 
 const NAME: &str = "org.opencontainers.image.base.name";
@@ -22,6 +23,7 @@ const DIGEST: &str = "org.opencontainers.image.base.digest";
 pub struct Base {
     given: String,
     known: Known,
+    notes: Vec<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -34,12 +36,17 @@ enum Known {
 
 impl Base {
     /// Reads what the user typed: a digest, or anything that can be scanned, of which the documents are read.
-    pub fn open(text: &str) -> Result<Self, SourceError> {
+    pub fn open(text: &str, registry: &RegistryOptions) -> Result<Self, SourceError> {
         if let Ok(digest) = text.parse() {
-            return Ok(Self { given: text.to_owned(), known: Known::Digest(digest) });
+            return Ok(Self { given: text.to_owned(), known: Known::Digest(digest), notes: Vec::new() });
         }
-        let contents = match source::open(&Reference::parse(text)?, &OpenOptions::default())? {
-            Opened::Random(source) => source.contents()?,
+        let (mut notes, open) = (Vec::new(), OpenOptions { platform: None, registry: registry.clone() });
+        let contents = match source::open(&Reference::parse(text)?, &open)? {
+            Opened::Random(source) => {
+                let contents = source.contents();
+                notes = source.notes();
+                contents?
+            }
             Opened::OnePass(source) => source.read(&mut Unread)?,
         };
         let comparable = |image: &Image| !image.layers.is_empty() && (0..image.layers.len()).all(|layer| Hashes::said(image, layer).any());
@@ -48,7 +55,12 @@ impl Base {
             let problem = "a base image needs a manifest or a config that names its layers by digest".to_owned();
             return Err(SourceError::NotAnImage { path: text.into(), problem });
         }
-        Ok(Self { given: text.to_owned(), known: Known::Images(images) })
+        Ok(Self { given: text.to_owned(), known: Known::Images(images), notes })
+    }
+
+    /// What the user should know of how it was read: one sentence each.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// What of `image` is this base's; none if it is not the base.

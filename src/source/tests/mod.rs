@@ -213,6 +213,6 @@ fn read_path(path: &Path) -> Seen {
 }
 
 fn for_platform(reference: &str, platform: &str) -> Result<Seen, SourceError> {
-    let options = OpenOptions { platform: Some(platform.parse().unwrap()) };
+    let options = OpenOptions { platform: Some(platform.parse().unwrap()), ..OpenOptions::default() };
     read_with(&Reference::parse(reference)?, &options)
 }

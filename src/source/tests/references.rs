@@ -58,13 +58,29 @@ fn a_path_is_what_it_holds() {
 }
 
 #[test]
+fn what_is_no_path_is_an_image_in_a_registry() {
+    let table = [
+        ("nginx", "docker.io/library/nginx:latest"),
+        ("nginx:1.27", "docker.io/library/nginx:1.27"),
+        ("example.org:5000/team/app:v1", "example.org:5000/team/app:v1"),
+        ("registry:nginx", "docker.io/library/nginx:latest"),
+        ("docker://nginx", "docker.io/library/nginx:latest"),
+    ];
+    for (text, name) in table {
+        assert_eq!(parse(text), Ok(format!("registry:{name}")), "{text}");
+    }
+    let temp = Temp::new();
+    let folder = temp.file("team/app/x", b"");
+    let folder = folder.parent().unwrap().to_str().unwrap();
+    assert_eq!(parse(folder), Ok(format!("dir:{folder}")), "a path that exists is a path");
+}
+
+#[test]
 fn errors_say_what_to_do() {
     let error = |text: &str| parse(text).unwrap_err();
-    assert!(error("docker://nginx").contains("use one of docker-archive:"));
-    assert!(error("containers-storage:x").contains("use one of"));
-    for name in ["nginx", "nginx:latest", "example.org:5000/team/app:v1"] {
-        assert!(error(name).contains("not supported yet"), "{name}");
-    }
+    assert!(error("containers-storage:x").contains("use one of registry:"));
+    assert!(error("registry:Nginx").contains("is no repository"));
+    assert!(error("registry:nginx@sha256:00").contains("is not a digest"));
     for path in ["./nothing", "/nothing/here", "C:\\x", "nothing.tar", "layer:nothing", "docker-archive:nothing"] {
         assert!(error(path).ends_with("no such file or folder"), "{}", error(path));
     }

@@ -1,0 +1,160 @@
+//! Images in registries, by name: the distribution API, read as every other source is read. Layers are streamed from the socket; nothing is written
+//! to disk.
+
+mod auth;
+mod body;
+mod challenge;
+mod client;
+mod error;
+mod helper;
+mod login;
+mod name;
+mod options;
+mod pause;
+mod reach;
+mod transport;
+mod url;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+pub use body::BlobReader;
+pub use client::Client;
+pub use error::{Problem, RegistryError};
+pub use login::{Credential, Logins};
+pub use name::{ImageName, MalformedName, host_of};
+pub use options::{Patience, PlainHttp, Referrals, RegistryOptions};
+
+use super::members::{Located, Lost, Members};
+use super::oci_images::IndexWalk;
+use super::resolve::{Resolver, Wanted};
+use super::{Blob, BlobKey, Contents, DocumentKind, Source, SourceError, TextDocument};
+use crate::finding::Reason;
+use crate::oci::{Digest, Document, Index, MediaType};
+
+/// An image, or several for several platforms, in a registry.
+pub(super) struct Registry {
+    client: Client,
+    name: ImageName,
+    wanted: Wanted,
+    /// What the manifests say of the blobs that they name.
+    sizes: OnceLock<HashMap<BlobKey, u64>>,
+}
+
+/// What stands before the digest in a key or a name: which endpoint has it.
+const BLOB: &str = "blobs/";
+const MANIFEST: &str = "manifests/";
+
+impl Registry {
+    pub(super) fn open(name: &ImageName, wanted: Wanted, options: &RegistryOptions) -> Result<Self, SourceError> {
+        let client = Client::new(name.registry(), options)?;
+        Ok(Self { client, name: name.clone(), wanted, sizes: OnceLock::new() })
+    }
+
+    fn path(&self) -> PathBuf {
+        PathBuf::from(self.name.to_string())
+    }
+
+    /// The manifest or index of the name, which must be the one that the name's digest says.
+    fn top(&self) -> Result<(Digest, Vec<u8>), SourceError> {
+        let wanted = self.name.wanted();
+        let bytes = self.client.manifest(self.name.repository(), &wanted)?;
+        let algorithm = self.name.digest().map_or(crate::oci::Algorithm::Sha256, Digest::algorithm);
+        let mut hasher = crate::oci::Hasher::new(algorithm);
+        hasher.update(&bytes);
+        let actual = hasher.finish();
+        match self.name.digest() {
+            Some(digest) if *digest != actual => {
+                let problem = Problem::DigestMismatch { actual };
+                let (registry, repository) = (self.name.registry().to_owned(), self.name.repository().to_owned());
+                Err(RegistryError { registry, repository, what: format!("manifest {wanted}"), problem }.into())
+            }
+            _ => Ok((actual, bytes)),
+        }
+    }
+
+    /// Adds what refers to the images that were found: attestations and signatures that are in no index.
+    fn add_referrers(&self, top: &Digest, resolver: &mut Resolver<'_>) {
+        let mut subjects = vec![top.clone()];
+        subjects.extend(resolver.images.iter().filter_map(|image| image.digest.clone()).filter(|digest| digest != top));
+        for subject in subjects {
+            let place = format!("referrers of {subject}");
+            match self.client.referrers(self.name.repository(), &subject) {
+                Ok(documents) => documents.into_iter().for_each(|bytes| add_index(bytes, &place, resolver)),
+                Err(error) => resolver.note(Reason::Unreadable, &place, None, error.to_string()),
+            }
+        }
+    }
+}
+
+fn add_index(bytes: Vec<u8>, place: &str, resolver: &mut Resolver<'_>) {
+    match Index::parse(&bytes) {
+        Ok(index) if index.manifests.is_empty() => {}
+        Ok(index) => {
+            let document = TextDocument { kind: DocumentKind::Manifest, name: place.to_owned(), bytes };
+            IndexWalk::new(resolver).run(&index, document);
+        }
+        Err(problem) => resolver.note(Reason::MalformedDocument, place, Some(bytes.len() as u64), problem.to_string()),
+    }
+}
+
+impl Source for Registry {
+    fn contents(&self) -> Result<Contents, SourceError> {
+        let (digest, bytes) = self.top()?;
+        let path = self.path();
+        let malformed = |problem| SourceError::Document { path: path.clone(), document: "the manifest".to_owned(), problem };
+        let document = Document::parse(&bytes, MediaType::Other).map_err(malformed)?;
+        let mut resolver = Resolver::new(self, &self.wanted);
+        let walk = IndexWalk::new(&mut resolver);
+        match document {
+            Document::Index(index) => {
+                walk.run(&index, TextDocument { kind: DocumentKind::Manifest, name: digest.to_string(), bytes });
+            }
+            Document::Manifest(manifest) => walk.run_manifest(&digest, *manifest, bytes),
+        }
+        self.add_referrers(&digest, &mut resolver);
+        let (contents, _) = resolver.finish(&path)?;
+        let layers = contents.images.iter().flat_map(|image| &image.layers);
+        let sizes = layers.filter_map(|layer| Some((layer.blob.clone()?, layer.descriptor.as_ref()?.size?)));
+        // A second listing finds the same sizes.
+        let _ = self.sizes.set(sizes.collect());
+        Ok(contents)
+    }
+
+    fn open(&self, blob: &BlobKey) -> Result<Blob<'_>, SourceError> {
+        let missing = || SourceError::MissingBlob { path: self.path(), key: blob.0.clone() };
+        let digest = blob.0.strip_prefix(BLOB).and_then(|digest| digest.parse().ok()).ok_or_else(missing)?;
+        let size = self.sizes.get().and_then(|sizes| sizes.get(blob)).copied();
+        Ok(Blob::Stream(Box::new(self.client.blob(self.name.repository(), &digest, size)?)))
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.client.notes()
+    }
+}
+
+/// Nothing is looked up: whether the registry has what a manifest names shows when it is read.
+impl Members for Registry {
+    fn find(&self, name: &str) -> Result<Located, Lost> {
+        Ok(Located { key: BlobKey(name.to_owned()), size: None })
+    }
+
+    fn document(&self, key: &BlobKey) -> Result<Vec<u8>, Lost> {
+        let unknown = || Lost::new(Reason::MissingBlob, "it is named by no digest");
+        let read = match (key.0.strip_prefix(MANIFEST), key.0.strip_prefix(BLOB)) {
+            (Some(digest), _) => self.client.manifest(self.name.repository(), digest),
+            (_, Some(digest)) => self.client.small_blob(self.name.repository(), &digest.parse().map_err(|_| unknown())?),
+            _ => return Err(unknown()),
+        };
+        read.map_err(|error| Lost::new(error.reason(), error.to_string()))
+    }
+
+    fn blob_name(&self, digest: &Digest) -> String {
+        format!("{BLOB}{digest}")
+    }
+
+    fn manifest_name(&self, digest: &Digest) -> String {
+        format!("{MANIFEST}{digest}")
+    }
+}
