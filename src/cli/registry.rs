@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::error::CliError;
 use crate::source::Reference;
-use crate::source::registry::{Credential, Logins, PlainHttp, Referrals, RegistryOptions};
+use crate::source::registry::{Credential, Logins, PlainHttp, Referrals, RegistryOptions, registry_of};
 
 /// The variables that together hold a login: for which registry, and whose.
 pub(super) const VARIABLES: [&str; 3] = ["LAYERSIFT_REGISTRY", "LAYERSIFT_REGISTRY_USERNAME", "LAYERSIFT_REGISTRY_PASSWORD"];
@@ -77,7 +77,9 @@ impl RegistryArguments {
 /// A password that others may see in the environment of the process must at least say where it may be sent.
 fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Option<(String, Credential)>, CliError> {
     match VARIABLES.map(variable) {
-        [Some(registry), Some(username), Some(password)] => Ok(Some((registry, Credential::password(&username, &password)))),
+        [Some(registry), Some(username), Some(password)] => {
+            Ok(Some((registry_of(&registry).to_owned(), Credential::password(&username, &password))))
+        }
         [_, None, None] => Ok(None),
         values => {
             let missing = VARIABLES.iter().zip(&values).find(|(_, value)| value.is_none()).map_or("", |(name, _)| name);

@@ -103,7 +103,7 @@ impl<'c> BlobReader<'c> {
     fn next(&mut self, out: &mut [u8]) -> Result<usize, Problem> {
         let room = match self.missing() {
             // One more would be one too many.
-            Some(0) => return if self.step(&mut [0])? == 0 { Ok(0) } else { Err(self.too_long()) },
+            Some(0) => return if self.step(&mut [0]).is_ok_and(|read| read > 0) { Err(self.too_long()) } else { Ok(0) },
             Some(missing) => usize::try_from(missing).map_or(out.len(), |missing| missing.min(out.len())),
             None => out.len(),
         };

@@ -178,3 +178,30 @@ fn helper(name: &str, registry: &str, patience: Duration) -> Result<Option<Crede
         Ok(Some(Credential::Password { username: answer.username, password: answer.secret }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn found(auths: Value, registry: &str, repository: &str) -> Option<String> {
+        entry(&json!({ "auths": auths }), registry, repository)?.as_str().map(str::to_owned)
+    }
+
+    #[test]
+    fn docker_hub_has_several_names() {
+        for key in ["https://index.docker.io/v1/", "docker.io", "index.docker.io", "registry-1.docker.io", "docker.io/library"] {
+            assert_eq!(found(json!({ key: "x" }), "docker.io", "library/alpine").as_deref(), Some("x"), "{key}");
+            assert_eq!(found(json!({ key: "x" }), "ghcr.io", "library/alpine"), None, "{key}");
+        }
+    }
+
+    #[test]
+    fn the_longest_path_counts() {
+        let auths = json!({ "a.example": "all", "a.example/b": "b", "a.example/b/c": "c", "a.example/b/cd": "cd" });
+        for (repository, login) in [("b/c", "c"), ("b/c/d", "c"), ("b/x", "b"), ("b", "b"), ("x/b", "all"), ("b/cd", "cd")] {
+            assert_eq!(found(auths.clone(), "a.example", repository).as_deref(), Some(login), "{repository}");
+        }
+    }
+}

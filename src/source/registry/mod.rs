@@ -23,7 +23,7 @@ pub use body::BlobReader;
 pub use client::Client;
 pub use error::{Problem, RegistryError};
 pub use login::{Credential, Logins};
-pub use name::{ImageName, MalformedName, host_of};
+pub use name::{ImageName, MalformedName, host_of, registry_of};
 pub use options::{Patience, PlainHttp, Referrals, RegistryOptions};
 
 use super::members::{Located, Lost, Members};

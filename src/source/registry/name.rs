@@ -52,7 +52,7 @@ impl ImageName {
             Some((repository, tag)) if !tag.contains('/') => (repository, Some(tag)),
             _ => (rest, None),
         };
-        let registry = if HUB_TOO.contains(&registry) { HUB } else { registry };
+        let registry = registry_of(registry);
         if registry != HUB && !is_host(registry) {
             return Err(MalformedName::Registry(cut(registry)));
         }
@@ -91,6 +91,11 @@ impl ImageName {
             (None, None) => "latest".to_owned(),
         }
     }
+}
+
+/// A registry as it stands in names: Docker Hub has several.
+pub fn registry_of(text: &str) -> &str {
+    if HUB_TOO.contains(&text) { HUB } else { text }
 }
 
 /// The host, and the port where there is one, that speaks for a registry.

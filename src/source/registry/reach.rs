@@ -97,6 +97,7 @@ impl Reach {
 
     /// Judges a host that is written as an address; a name is judged when it is resolved.
     pub(super) fn check_host(&self, host: &str) -> Result<(), OutOfReach> {
+        let host = if host.eq_ignore_ascii_case("localhost") { "127.0.0.1" } else { host };
         host.trim_start_matches('[').trim_end_matches(']').parse().map_or(Ok(()), |address| self.check(address))
     }
 }

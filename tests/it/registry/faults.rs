@@ -247,14 +247,9 @@ fn a_redirect_into_the_network_of_the_machine_is_refused() {
 
 #[test]
 fn a_redirect_that_is_none_is_refused() {
-    for location in ["file:///etc/passwd", "ftp://127.0.0.1/", "http://u:p@127.0.0.1/", "http://", ""] {
+    for location in ["file:///etc/passwd", "ftp://127.0.0.1/", "http://u:p@127.0.0.1/", "http://"] {
         let server = server(move |request, reply| if is_tag(request) { Reply::to(location) } else { reply });
         let (error, _) = failure(&server, RegistryOptions { referrals: Referrals::Any, ..options() });
-        assert!(
-            error.ends_with("it redirects to nowhere")
-                || error.ends_with("no registry: it answers with a web page")
-                || error.contains("redirects"),
-            "{location}: {error}"
-        );
+        assert!(error.ends_with("it redirects to nowhere"), "{location}: {error}");
     }
 }
