@@ -164,7 +164,8 @@ pub(super) fn source_hint(error: &SourceError) -> Option<Cow<'static, str>> {
     let hint = match error {
         SourceError::Registry(error) => return error.hint().map(Cow::Owned),
         SourceError::NotFound { .. } => {
-            "name an image archive, an OCI layout, a folder or an image in a registry; for an image that Docker holds: `docker save IMAGE | layersift scan -`"
+            "name an image archive, an OCI layout, a folder or an image in a registry; for one that Docker holds: \
+             `docker save IMAGE | layersift scan -`"
         }
         SourceError::UnknownScheme { .. } => "put `./` before a path that has a colon in it",
         SourceError::NoSuchPlatform { .. } => "ask for one of these with --platform, or leave it out to scan all of them",

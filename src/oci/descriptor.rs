@@ -59,6 +59,11 @@ impl Descriptor {
             || self.platform.as_ref().is_some_and(Platform::is_unknown)
     }
 
+    /// Whether it is a layer that registries and archives do not carry.
+    pub fn is_foreign(&self) -> bool {
+        self.kind() == MediaType::ForeignLayer || !self.urls.is_empty()
+    }
+
     /// The name that a layout's index gives an image.
     pub fn ref_name(&self) -> Option<&str> {
         ["org.opencontainers.image.ref.name", "io.containerd.image.name"]

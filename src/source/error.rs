@@ -72,6 +72,9 @@ pub enum SourceError {
         /// The blob.
         key: String,
     },
+    /// A layer that registries do not carry.
+    #[error("the layer is only at URLs, which are never fetched")]
+    Foreign,
     /// The name of an image in a registry that is none.
     #[error("{}: {problem}", .name.escape_default())]
     Name {
@@ -98,6 +101,7 @@ impl SourceError {
     pub fn reason(&self) -> Reason {
         match self {
             SourceError::MissingBlob { .. } => Reason::MissingBlob,
+            SourceError::Foreign => Reason::Foreign,
             SourceError::Registry(error) => error.reason(),
             _ => Reason::Unreadable,
         }

@@ -9,7 +9,7 @@ use std::path::Path;
 use super::members::{Located, Lost, MAX_DOCUMENT, MAX_DOCUMENTS, Members};
 use super::{BlobKey, Contents, DocumentKind, Image, Layer, Selector, SourceError, TextDocument};
 use crate::finding::{Reason, Skipped};
-use crate::oci::{Config, Descriptor, Digest, Hasher, MalformedDescriptor, MediaType, Platform};
+use crate::oci::{Config, Descriptor, Digest, Hasher, MalformedDescriptor, Platform};
 
 /// Most layers of all images of one source together.
 const MAX_LAYERS: usize = 100_000;
@@ -207,7 +207,7 @@ impl<'a> Resolver<'a> {
                 Some(located)
             }
             Err(lost) => {
-                let is_foreign = descriptor.is_some_and(|layer| layer.kind() == MediaType::ForeignLayer || !layer.urls.is_empty());
+                let is_foreign = descriptor.is_some_and(Descriptor::is_foreign);
                 let foreign = || Lost::new(Reason::Foreign, "the layer is only at URLs, which are never fetched");
                 self.lost(place, if is_foreign { foreign() } else { lost });
                 None

@@ -31,15 +31,15 @@ use super::oci_images::IndexWalk;
 use super::resolve::{Resolver, Wanted};
 use super::{Blob, BlobKey, Contents, DocumentKind, Source, SourceError, TextDocument};
 use crate::finding::Reason;
-use crate::oci::{Digest, Document, Index, MediaType};
+use crate::oci::{Algorithm, Descriptor, Digest, Document, Hasher, Index, MediaType};
 
 /// An image, or several for several platforms, in a registry.
 pub(super) struct Registry {
     client: Client,
     name: ImageName,
     wanted: Wanted,
-    /// What the manifests say of the blobs that they name.
-    sizes: OnceLock<HashMap<BlobKey, u64>>,
+    /// What the manifests say of the layers that they name.
+    layers: OnceLock<HashMap<BlobKey, Descriptor>>,
 }
 
 /// What stands before the digest in a key or a name: which endpoint has it.
@@ -49,7 +49,7 @@ const MANIFEST: &str = "manifests/";
 impl Registry {
     pub(super) fn open(name: &ImageName, wanted: Wanted, options: &RegistryOptions) -> Result<Self, SourceError> {
         let client = Client::new(name.registry(), options)?;
-        Ok(Self { client, name: name.clone(), wanted, sizes: OnceLock::new() })
+        Ok(Self { client, name: name.clone(), wanted, layers: OnceLock::new() })
     }
 
     fn path(&self) -> PathBuf {
@@ -60,8 +60,8 @@ impl Registry {
     fn top(&self) -> Result<(Digest, Vec<u8>), SourceError> {
         let wanted = self.name.wanted();
         let bytes = self.client.manifest(self.name.repository(), &wanted)?;
-        let algorithm = self.name.digest().map_or(crate::oci::Algorithm::Sha256, Digest::algorithm);
-        let mut hasher = crate::oci::Hasher::new(algorithm);
+        let algorithm = self.name.digest().map_or(Algorithm::Sha256, Digest::algorithm);
+        let mut hasher = Hasher::new(algorithm);
         hasher.update(&bytes);
         let actual = hasher.finish();
         match self.name.digest() {
@@ -116,17 +116,21 @@ impl Source for Registry {
         self.add_referrers(&digest, &mut resolver);
         let (contents, _) = resolver.finish(&path)?;
         let layers = contents.images.iter().flat_map(|image| &image.layers);
-        let sizes = layers.filter_map(|layer| Some((layer.blob.clone()?, layer.descriptor.as_ref()?.size?)));
-        // A second listing finds the same sizes.
-        let _ = self.sizes.set(sizes.collect());
+        let layers = layers.filter_map(|layer| Some((layer.blob.clone()?, layer.descriptor.clone()?)));
+        // A second listing finds the same layers.
+        let _ = self.layers.set(layers.collect());
         Ok(contents)
     }
 
     fn open(&self, blob: &BlobKey) -> Result<Blob<'_>, SourceError> {
         let missing = || SourceError::MissingBlob { path: self.path(), key: blob.0.clone() };
         let digest = blob.0.strip_prefix(BLOB).and_then(|digest| digest.parse().ok()).ok_or_else(missing)?;
-        let size = self.sizes.get().and_then(|sizes| sizes.get(blob)).copied();
-        Ok(Blob::Stream(Box::new(self.client.blob(self.name.repository(), &digest, size)?)))
+        let layer = self.layers.get().and_then(|layers| layers.get(blob));
+        match self.client.blob(self.name.repository(), &digest, layer.and_then(|layer| layer.size)) {
+            Ok(reader) => Ok(Blob::Stream(Box::new(reader))),
+            Err(error) if error.problem == Problem::NotFound && layer.is_some_and(Descriptor::is_foreign) => Err(SourceError::Foreign),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn notes(&self) -> Vec<String> {

@@ -125,6 +125,21 @@ fn a_blob_that_is_not_there_is_said_and_the_rest_is_scanned() {
 }
 
 #[test]
+fn a_layer_that_registries_do_not_carry_is_said_to_be_one() {
+    let is_second = is_second();
+    let server = server(move |request, reply| match request.path.contains("/manifests/") {
+        true => {
+            let text = String::from_utf8(reply.body.clone()).unwrap();
+            let kind = "application/vnd.oci.image.layer";
+            Reply { body: text.replace(&format!("{kind}.v1"), &format!("{kind}.nondistributable.v1")).into_bytes(), ..reply }
+        }
+        false if is_second(request) => Reply::new(404, ""),
+        false => reply,
+    });
+    half(&scan_of(&server), Reason::Foreign, "only at URLs");
+}
+
+#[test]
 fn other_bytes_than_the_digest_names_are_said() {
     let is_second = is_second();
     let server = server(move |request, mut reply| {
