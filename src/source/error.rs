@@ -85,7 +85,7 @@ pub enum SourceError {
     },
     /// A registry did not give what was asked for.
     #[error(transparent)]
-    Registry(#[from] Box<RegistryError>),
+    Registry(#[from] RegistryError),
     /// A reference with a scheme nobody knows.
     #[error("`{scheme}:` is not a kind of source; use one of {known}")]
     UnknownScheme {
@@ -105,12 +105,6 @@ impl SourceError {
             SourceError::Registry(error) => error.reason(),
             _ => Reason::Unreadable,
         }
-    }
-}
-
-impl From<RegistryError> for SourceError {
-    fn from(error: RegistryError) -> Self {
-        SourceError::Registry(Box::new(error))
     }
 }
 

@@ -15,10 +15,8 @@ pub(super) fn parse(headers: &[&str]) -> Option<Challenge> {
     for header in headers {
         for (scheme, parameters) in challenges(header) {
             let parameter = |name: &str| parameters.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.clone());
-            if scheme.eq_ignore_ascii_case("bearer") {
-                if let Some(realm) = parameter("realm") {
-                    return Some(Challenge::Bearer { realm, service: parameter("service") });
-                }
+            if let Some(realm) = parameter("realm").filter(|_| scheme.eq_ignore_ascii_case("bearer")) {
+                return Some(Challenge::Bearer { realm, service: parameter("service") });
             }
             has_basic |= scheme.eq_ignore_ascii_case("basic");
         }

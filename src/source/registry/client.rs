@@ -78,8 +78,10 @@ pub(super) struct Answer {
 impl Client {
     /// For a registry, by the name that it has in the names of images: `docker.io`, `localhost:5000`. Connects to nothing yet.
     pub fn new(registry: &str, options: &RegistryOptions) -> Result<Self, RegistryError> {
-        let failed =
-            |problem| RegistryError { registry: registry.to_owned(), repository: String::new(), what: "a connection".to_owned(), problem };
+        let failed = |problem| {
+            let (registry, what, problem) = (registry.to_owned(), "a connection".to_owned(), Box::new(problem));
+            RegistryError { registry, repository: String::new(), what, problem }
+        };
         let host = host_of(registry).to_owned();
         let transport = Transport::new(&host, options).map_err(failed)?;
         Ok(Self {
@@ -169,7 +171,7 @@ impl Client {
     }
 
     pub(super) fn error(&self, scope: Scope<'_>, what: String, problem: Problem) -> RegistryError {
-        RegistryError { registry: self.registry.clone(), repository: scope.repository().to_owned(), what, problem }
+        RegistryError { registry: self.registry.clone(), repository: scope.repository().to_owned(), what, problem: Box::new(problem) }
     }
 
     pub(super) fn enter(&self) -> Permit<'_> {

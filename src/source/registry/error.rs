@@ -18,7 +18,7 @@ pub struct RegistryError {
     /// What was asked for: `manifest 3.20`, `blob sha256:...`.
     pub what: String,
     /// Why there is none.
-    pub problem: Problem,
+    pub problem: Box<Problem>,
 }
 
 /// Why a registry did not give what was asked for.
@@ -134,7 +134,7 @@ impl Problem {
 impl RegistryError {
     /// What it means for coverage.
     pub fn reason(&self) -> Reason {
-        match self.problem {
+        match *self.problem {
             Problem::NotFound => Reason::MissingBlob,
             Problem::TooLarge { .. } => Reason::TooLarge,
             Problem::DigestMismatch { .. } => Reason::DigestMismatch,
@@ -145,7 +145,7 @@ impl RegistryError {
     /// What to do, where there is something to say.
     pub fn hint(&self) -> Option<String> {
         let registry = &self.registry;
-        let hint = match &self.problem {
+        let hint = match &*self.problem {
             problem if problem.is_about_login() => {
                 format!("log in with `docker login {registry}` or `podman login {registry}`, or give --username and --password-stdin")
             }

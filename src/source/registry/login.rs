@@ -125,10 +125,9 @@ fn in_file(path: &Path, registry: &str, repository: &str, patience: Duration) ->
     if let Some(name) = keys_of(registry).iter().find_map(|key| helpers?.get(*key)?.as_str()) {
         return helper(name, registry, patience);
     }
-    if let Some(entry) = entry(&file, registry, repository) {
-        if let Some(credential) = in_entry(entry)? {
-            return Ok(Some(credential));
-        }
+    let kept = entry(&file, registry, repository).map(in_entry).transpose()?.flatten();
+    if kept.is_some() {
+        return Ok(kept);
     }
     match file.get("credsStore").and_then(Value::as_str).filter(|name| !name.is_empty()) {
         Some(name) => helper(name, registry, patience),

@@ -66,7 +66,7 @@ impl Registry {
         let actual = hasher.finish();
         match self.name.digest() {
             Some(digest) if *digest != actual => {
-                let problem = Problem::DigestMismatch { actual };
+                let problem = Box::new(Problem::DigestMismatch { actual });
                 let (registry, repository) = (self.name.registry().to_owned(), self.name.repository().to_owned());
                 Err(RegistryError { registry, repository, what: format!("manifest {wanted}"), problem }.into())
             }
@@ -128,7 +128,7 @@ impl Source for Registry {
         let layer = self.layers.get().and_then(|layers| layers.get(blob));
         match self.client.blob(self.name.repository(), &digest, layer.and_then(|layer| layer.size)) {
             Ok(reader) => Ok(Blob::Stream(Box::new(reader))),
-            Err(error) if error.problem == Problem::NotFound && layer.is_some_and(Descriptor::is_foreign) => Err(SourceError::Foreign),
+            Err(error) if *error.problem == Problem::NotFound && layer.is_some_and(Descriptor::is_foreign) => Err(SourceError::Foreign),
             Err(error) => Err(error.into()),
         }
     }

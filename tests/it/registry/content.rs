@@ -135,9 +135,9 @@ fn tags_and_repositories_are_listed_page_by_page() {
     assert_eq!(client.tags("team/empty").unwrap(), Vec::<String>::new());
     assert_eq!(client.repositories().unwrap(), ["team/app", "team/empty"]);
     for bad in ["team/odd", "team/far", "team/loop"] {
-        assert!(matches!(client.tags(bad).unwrap_err().problem, Problem::Malformed(_)), "{bad}");
+        assert!(matches!(*client.tags(bad).unwrap_err().problem, Problem::Malformed(_)), "{bad}");
     }
-    assert_eq!(client.tags("team/none").unwrap_err().problem, Problem::NotFound);
+    assert_eq!(*client.tags("team/none").unwrap_err().problem, Problem::NotFound);
 }
 
 #[test]
