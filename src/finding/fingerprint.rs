@@ -21,6 +21,11 @@ const SALT: &[u8] = b"layersift fingerprint 1";
 /// Shorter texts are taken for guessable, whatever they look like.
 const UNGUESSABLE: usize = 20;
 
+/// Whether `text` could be a [`Finding::id`](super::Finding::id).
+pub fn is_fingerprint(text: &str) -> bool {
+    text.len() == DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 /// A project's own key for fingerprints. Fingerprints made with different keys have nothing in common.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Key(Box<[u8]>);

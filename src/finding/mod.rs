@@ -2,6 +2,7 @@
 //!
 //! Pure data. Nothing here reads, matches or prints.
 
+pub mod allow;
 mod baseline;
 mod coverage;
 pub mod fingerprint;
@@ -16,6 +17,7 @@ mod secret;
 use std::borrow::Cow;
 use std::sync::Arc;
 
+pub use allow::{AllowList, AllowState, Allowed};
 pub use baseline::{Baseline, BaselineError, Compared};
 pub use coverage::{Coverage, MAX_SKIPPED, Reason, Skipped};
 pub use fix::{Certainty, DockerfileFix, Spot};
@@ -268,11 +270,20 @@ pub struct Scan {
     pub coverage: Coverage,
     /// Findings of the baseline or of the older image that are no longer there; none without a comparison.
     pub fixed: Option<Vec<Remembered>>,
+    /// What the entries of allow-lists came to, in the order written.
+    pub allowed: Vec<Allowed>,
 }
 
 impl Scan {
     /// A scan that read nothing yet.
     pub fn new(rules_hash: impl Into<String>) -> Self {
-        Self { rules_hash: rules_hash.into(), images: Vec::new(), findings: Vec::new(), coverage: Coverage::default(), fixed: None }
+        Self {
+            rules_hash: rules_hash.into(),
+            images: Vec::new(),
+            findings: Vec::new(),
+            coverage: Coverage::default(),
+            fixed: None,
+            allowed: Vec::new(),
+        }
     }
 }

@@ -73,6 +73,11 @@ pub struct Selection {
 }
 
 impl Selection {
+    /// Whether it is all rules.
+    pub fn is_all(&self) -> bool {
+        self.only.is_empty() && self.skip.is_empty()
+    }
+
     /// Whether `rule` takes part.
     pub fn is_match(&self, rule: &Rule) -> bool {
         (self.only.is_empty() || self.only.iter().any(|selector| selector.is_match(rule)))
@@ -84,11 +89,10 @@ impl Selection {
     /// # Errors
     /// When a selector is meant for no rule at all, which is a slip of the pen that would make images look clean, and when no rule is left.
     pub fn apply(&self, rules: RuleSet) -> Result<RuleSet, RuleError> {
-        let all = self.only.iter().chain(&self.skip);
-        if let Some(idle) = all.clone().find(|selector| !rules.rules().any(|rule| selector.is_match(rule))) {
+        if let Some(idle) = self.only.iter().chain(&self.skip).find(|selector| !rules.rules().any(|rule| selector.is_match(rule))) {
             return Err(RuleError::SelectsNothing { selector: idle.text.clone() });
         }
-        if all.count() == 0 {
+        if self.is_all() {
             return Ok(rules);
         }
         let words = |selectors: &[Selector]| selectors.iter().map(|selector| selector.text.as_str()).collect::<Vec<_>>().join(",");
