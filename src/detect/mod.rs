@@ -10,6 +10,7 @@ pub mod checksum;
 mod documentation;
 pub mod entropy;
 mod generic;
+pub mod inline;
 mod matching;
 pub mod overlap;
 pub mod placeholder;
@@ -25,10 +26,10 @@ use crate::detect::structure::public::{self, Public};
 use crate::finding::{Confidence, KeyFacts, Secret, Severity, Suppression};
 use crate::rule::RuleSet;
 
-/// Bytes before a chunk's owned range that a match may look at.
-pub const BEFORE: usize = crate::rule::MAX_MATCH + 256;
-/// Bytes after a chunk's owned range that a match may look at.
-pub const AFTER: usize = 64 * 1024 + 256;
+/// Bytes before a chunk's owned range that a match, or the look for a comment on its line, may take in.
+pub const BEFORE: usize = crate::rule::MAX_MATCH + inline::LOOK + 256;
+/// Bytes after a chunk's owned range, likewise.
+pub const AFTER: usize = 64 * 1024 + inline::LOOK + 256;
 /// Bytes that are looked at in turn by each stage.
 const BLOCK: usize = 64 * 1024;
 /// How often decoded text is decoded again.

@@ -8,6 +8,7 @@ use rayon::Scope;
 use super::crew::{Crew, SharedSink};
 use super::gather::{Found, Gatherer, Published};
 use crate::content::kind::Kind;
+use crate::detect::inline::{self, Comments};
 use crate::detect::{self, Chunk, Subject};
 use crate::finding::{Part, Reason};
 use crate::layer::decode::{self, Compression, Decoded};
@@ -201,7 +202,10 @@ pub(super) fn match_batch(crew: &Crew<'_>, batch: &Batch<'_>, job: &Job) {
         let is_metadata = piece.part != Part::Content || piece.place == Where::Metadata;
         let is_file = piece.entry.kind != EntryKind::Stray && !is_metadata;
         let subject = Subject { path: is_file.then_some(piece.entry.path.as_slice()), kind: kind.1, is_metadata };
-        let detected = detect::candidates(crew.rules, &chunk, &subject);
+        let mut detected = detect::candidates(crew.rules, &chunk, &subject);
+        if is_file && crew.options.comments == Comments::Heeded {
+            inline::suppress(crew.rules, &chunk, &mut detected.candidates);
+        }
         local.add(piece, &chunk, detected);
     }
     crew.progress.bytes(batch.span.len() as u64);

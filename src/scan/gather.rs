@@ -235,11 +235,12 @@ impl Spanned for Raw {
 /// Counts lines and folds repetitions of a secret within a file into one finding.
 fn fold(raws: Vec<(Raw, Vec<u32>)>, pieces: Option<&BTreeMap<u64, Lines>>) -> Vec<Found> {
     let mut found: Vec<Found> = Vec::new();
-    let mut known: HashMap<(u32, Vec<u8>), usize> = HashMap::new();
+    // A comment accepts the secret on its own line and nowhere else: those that are suppressed are not one finding with those that are not.
+    let mut known: HashMap<(u32, Vec<u8>, bool), usize> = HashMap::new();
     let mut counter = LineCounter { pieces, at: None };
     for (raw, matched_too) in raws {
         let position = (raw.part == Part::Content).then(|| counter.position(&raw));
-        let key = (raw.candidate.rule, raw.candidate.secret.expose().to_vec());
+        let key = (raw.candidate.rule, raw.candidate.secret.expose().to_vec(), raw.candidate.suppressed.is_some());
         if let Some(&index) = known.get(&key) {
             let same: &mut Found = &mut found[index];
             if let Some(position) = position.filter(|_| same.also.len() < MAX_ALSO) {

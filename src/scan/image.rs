@@ -444,7 +444,9 @@ fn extras(contents: &Contents, results: &Results, crew: &Crew<'_>, image: usize,
             };
             let place = Place::ArchiveMember { path, position: found.position };
             let secret = found.candidate.secret.expose().to_vec();
-            match known.get(&secret) {
+            // A comment accepts the secret where it stands, and nowhere else.
+            let is_hidden = |index: &&usize| scan.findings[**index].suppressed.is_some() && found.candidate.suppressed.is_none();
+            match known.get(&secret).filter(|index| !is_hidden(index)) {
                 Some(&index) => note(&mut scan.findings[index], place),
                 None => {
                     known.insert(secret, scan.findings.len());

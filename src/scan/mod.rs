@@ -13,6 +13,7 @@ mod image;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::Read;
 
+pub use crate::detect::inline::Comments;
 use crate::finding::{Scan, Secret, fingerprint};
 use crate::oci::Platform;
 use crate::rule::RuleSet;
@@ -63,6 +64,8 @@ pub struct Options {
     pub now: Option<i64>,
     /// Bounds.
     pub limits: Limits,
+    /// Whether comments in the image's files can accept a secret.
+    pub comments: Comments,
     /// The project's key for fingerprints; none to make them without one.
     pub key: Option<fingerprint::Key>,
     /// The images that those scanned may be built on.
@@ -81,6 +84,7 @@ impl Default for Options {
             platform: None,
             now: None,
             limits: Limits::default(),
+            comments: Comments::default(),
             key: None,
             bases: Vec::new(),
             registry: source::registry::RegistryOptions::default(),
