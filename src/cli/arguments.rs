@@ -107,6 +107,10 @@ pub(super) struct ScanArguments {
     )]
     pub(super) scope: Scope,
 
+    /// List suppressed findings in the table too, with the reason
+    #[arg(long, help_heading = "Report")]
+    pub(super) show_suppressed: bool,
+
     /// Write secrets in clear
     #[arg(long, help_heading = "Report")]
     pub(super) show_secrets: bool,
@@ -182,6 +186,9 @@ pub(super) struct ReadArguments {
 
     #[command(flatten)]
     pub(super) choice: ChoiceArguments,
+
+    #[command(flatten)]
+    pub(super) allow: AllowArguments,
 
     /// Do not check blobs and layers against their digests
     #[arg(long, help_heading = "Scan")]
@@ -294,6 +301,28 @@ pub(super) struct KnownArguments {
 
     #[command(flatten)]
     pub(super) read: ReadArguments,
+}
+
+/// Puts flags of all verbs that read images after a verb's own ones under the same heading.
+const AFTER: usize = 900;
+
+/// Which findings are accepted.
+#[derive(Debug, Args)]
+pub(super) struct AllowArguments {
+    /// Read what is accepted from this file; without it from .layersiftignore here or in a folder above
+    #[arg(
+        long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "no_ignore",
+        help_heading = "Gate", display_order = AFTER
+    )]
+    pub(super) ignore_file: Option<PathBuf>,
+
+    /// Read no allow-list
+    #[arg(long, help_heading = "Gate", display_order = AFTER)]
+    pub(super) no_ignore: bool,
+
+    /// Pay no regard to `layersift:allow` and `gitleaks:allow` in the image's files
+    #[arg(long, help_heading = "Gate", display_order = AFTER)]
+    pub(super) no_inline_allow: bool,
 }
 
 /// Which rules take part.

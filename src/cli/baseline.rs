@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::arguments::{BaselineArguments, BaselineVerb, KnownArguments};
+use super::config::Layers;
 use super::error::CliError;
 use super::output::Output;
 use super::{FATAL, key, note, scan};
@@ -18,11 +19,11 @@ const NEW: u8 = 1;
 /// Exit code where something could not be read.
 const INCOMPLETE: u8 = 3;
 
-pub(super) fn run(arguments: BaselineArguments) -> Result<u8, CliError> {
+pub(super) fn run(arguments: BaselineArguments, layers: &Layers) -> Result<u8, CliError> {
     match arguments.verb {
-        BaselineVerb::Create(arguments) => create(&arguments),
-        BaselineVerb::Update(arguments) => update(&arguments),
-        BaselineVerb::Diff(arguments) => diff(&arguments),
+        BaselineVerb::Create(arguments) => create(&arguments, layers),
+        BaselineVerb::Update(arguments) => update(&arguments, layers),
+        BaselineVerb::Diff(arguments) => diff(&arguments, layers),
     }
 }
 
@@ -32,27 +33,27 @@ pub(super) fn load(path: &Path, key: Option<&Key>) -> Result<Baseline, CliError>
     Baseline::parse(&text, key.map(Key::name)).map_err(|error| CliError::Baseline { path: path.to_owned(), error })
 }
 
-fn create(arguments: &KnownArguments) -> Result<u8, CliError> {
+fn create(arguments: &KnownArguments, layers: &Layers) -> Result<u8, CliError> {
     if arguments.file.exists() {
         return Err(CliError::BaselineExists { path: arguments.file.clone() });
     }
     let key = key::load(arguments.read.key_file.as_deref())?;
-    let outcome = scan::read(&arguments.read, key.clone())?;
+    let outcome = scan::read(&arguments.read, layers, key.clone())?;
     keep(arguments, key.as_ref(), &outcome, None)
 }
 
-fn update(arguments: &KnownArguments) -> Result<u8, CliError> {
+fn update(arguments: &KnownArguments, layers: &Layers) -> Result<u8, CliError> {
     let key = key::load(arguments.read.key_file.as_deref())?;
     let former = load(&arguments.file, key.as_ref())?;
-    let mut outcome = scan::read(&arguments.read, key.clone())?;
+    let mut outcome = scan::read(&arguments.read, layers, key.clone())?;
     let compared = former.compare(&mut outcome.scan);
     keep(arguments, key.as_ref(), &outcome, Some(compared))
 }
 
-fn diff(arguments: &KnownArguments) -> Result<u8, CliError> {
+fn diff(arguments: &KnownArguments, layers: &Layers) -> Result<u8, CliError> {
     let key = key::load(arguments.read.key_file.as_deref())?;
     let former = load(&arguments.file, key.as_ref())?;
-    let mut outcome = scan::read(&arguments.read, key)?;
+    let mut outcome = scan::read(&arguments.read, layers, key)?;
     let compared = former.compare(&mut outcome.scan);
     let redactor = Redactor::new(&outcome.scan, Exposure::Redacted);
     Output::Stdout.write(|out| changes(&outcome.scan, &redactor, compared, out))?;

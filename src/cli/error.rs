@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use super::config::ConfigError;
 use crate::dockerfile::DockerfileError;
 use crate::finding::BaselineError;
+use crate::finding::allow::AllowError;
 use crate::finding::fingerprint::WeakKey;
 use crate::rule::RuleError;
 use crate::source::SourceError;
@@ -62,6 +63,9 @@ pub(super) enum CliError {
         /// The baseline.
         path: PathBuf,
     },
+    /// An allow-list that cannot be used.
+    #[error(transparent)]
+    Allow(#[from] AllowError),
     /// A key for fingerprints that is none.
     #[error("cannot use {}: {error}", .origin.display())]
     Key {
@@ -139,6 +143,7 @@ impl CliError {
                 Some("--target takes the name of a stage (`FROM ... AS name`) or its number, from 0")
             }
             CliError::Dockerfile { .. } => Some("--dockerfile takes the Dockerfile that the image was built from"),
+            CliError::Allow(error) => Some(error.problem.hint()),
             CliError::Key { .. } => Some("for example: `head -c 32 /dev/urandom | base64`"),
             CliError::BaseOnStdin => Some("save the base image to a file: --base FILE"),
             CliError::BaseUnverified => {

@@ -3,6 +3,7 @@
 //! Knows terminals, files to write to and words for people; what an image is and what a secret is, others know. Ends no process:
 //! the code goes back to `main`.
 
+mod allow;
 mod arguments;
 mod base;
 mod baseline;
@@ -51,8 +52,8 @@ fn perform(words: &[OsString]) -> Result<u8, CliError> {
     let (arguments, layers) = config::parse(words)?;
     remark(&layers);
     match arguments.verb {
-        Verb::Scan(arguments) => scan::run(*arguments),
-        Verb::Baseline(arguments) => baseline::run(arguments),
+        Verb::Scan(arguments) => scan::run(*arguments, &layers),
+        Verb::Baseline(arguments) => baseline::run(arguments, &layers),
         Verb::Rules(arguments) => rules::run(arguments),
         Verb::Config(arguments) => match arguments.verb {
             ConfigVerb::Show(arguments) => config::show::run(&arguments),

@@ -4,15 +4,16 @@ use std::io::{self, IsTerminal as _};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::arguments::{ReadArguments, ScanArguments};
+use super::config::Layers;
 use super::dockerfile::Given;
 use super::error::{CliError, source_hint};
 use super::reports::Reports;
-use super::{FATAL, base, baseline, clean, complain, key, note, progress, rules};
+use super::{FATAL, allow, base, baseline, clean, complain, key, note, progress, rules};
 use crate::finding::fingerprint::Key;
 use crate::finding::{Filter, Gaps, Gate, Reason, Scan};
-use crate::report::{Colour, Context, Exposure, Redactor, Times};
+use crate::report::{Colour, Context, Exposure, Redactor, Suppressed, Times};
 use crate::rule::RuleSet;
-use crate::scan::{self, Base, Failure, Options, Outcome, Verify};
+use crate::scan::{self, Base, Comments, Failure, Options, Outcome, Verify};
 use crate::source::Reference;
 use crate::source::registry::host_of;
 
@@ -22,16 +23,18 @@ struct Plan {
     exposure: Exposure,
     filter: Filter,
     gate: Gate,
+    suppressed: Suppressed,
     /// Exit code for findings.
     findings_code: u8,
     quiet: bool,
 }
 
-pub(super) fn run(arguments: ScanArguments) -> Result<u8, CliError> {
+pub(super) fn run(arguments: ScanArguments, layers: &Layers) -> Result<u8, CliError> {
     let plan = Plan::new(&arguments);
     let key = key::load(arguments.read.key_file.as_deref())?;
     // What is asked for is opened before the scan, so that nobody waits in vain.
     let baseline = arguments.baseline.as_deref().map(|path| baseline::load(path, key.as_ref())).transpose()?;
+    let allowed = allow::load(&arguments.read.allow, layers)?;
     if arguments.dockerfile.is_none() && arguments.target.is_some() {
         return Err(CliError::StageOfNothing);
     }
@@ -43,6 +46,7 @@ pub(super) fn run(arguments: ScanArguments) -> Result<u8, CliError> {
     let started = now();
     let rules = load_rules(&arguments.read)?;
     let mut outcome = read_with(&arguments.read, &rules, key, &arguments.base)?;
+    allow::apply(&allowed, &arguments.read, &mut outcome, now());
     if let Some(baseline) = baseline {
         baseline.compare(&mut outcome.scan);
     }
@@ -54,9 +58,12 @@ pub(super) fn run(arguments: ScanArguments) -> Result<u8, CliError> {
     plan.conclude(outcome, &further, reports, started)
 }
 
-/// Scans what `arguments` name.
-pub(super) fn read(arguments: &ReadArguments, key: Option<Key>) -> Result<Outcome, CliError> {
-    read_with(arguments, &load_rules(arguments)?, key, &[])
+/// Scans what `arguments` name, and suppresses what is allowed.
+pub(super) fn read(arguments: &ReadArguments, layers: &Layers, key: Option<Key>) -> Result<Outcome, CliError> {
+    let allowed = allow::load(&arguments.allow, layers)?;
+    let mut outcome = read_with(arguments, &load_rules(arguments)?, key, &[])?;
+    allow::apply(&allowed, arguments, &mut outcome, now());
+    Ok(outcome)
 }
 
 fn load_rules(arguments: &ReadArguments) -> Result<RuleSet, CliError> {
@@ -100,6 +107,7 @@ fn options(arguments: &ReadArguments, key: Option<Key>) -> Options {
         verify: if arguments.no_verify { Verify::Nothing } else { Verify::Digests },
         platform: arguments.platform.clone(),
         now: now(),
+        comments: if arguments.allow.no_inline_allow { Comments::Ignored } else { Comments::Heeded },
         key,
         ..usual
     }
@@ -148,6 +156,7 @@ impl Plan {
                 whose: arguments.gate,
                 gaps: if arguments.require_complete { Gaps::Fail } else { Gaps::Warn },
             },
+            suppressed: if arguments.show_suppressed { Suppressed::Listed } else { Suppressed::Counted },
             findings_code: arguments.exit_code,
             quiet: arguments.read.quiet,
         }
@@ -160,7 +169,7 @@ impl Plan {
         let redactor = Redactor::with(&scan, further, self.exposure);
         self.filter.apply(&mut scan);
         let times = Times { started: started.unwrap_or_default(), ended: now().unwrap_or_default() };
-        let mut context = Context { redactor, gate: self.gate, width: 0, colour: Colour::Plain, times };
+        let mut context = Context { redactor, gate: self.gate, suppressed: self.suppressed, width: 0, colour: Colour::Plain, times };
         reports.write(&scan, &mut context)?;
         if !self.quiet {
             base::notes(&scan, self.gate.whose, &context.redactor);

@@ -12,9 +12,9 @@ use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
 use serde_json::ser::{CharEscape, Formatter, PrettyFormatter};
 
-use self::view::{CoverageView, FindingView, ImageView, LayerReference, Tool};
+use self::view::{AllowedView, CoverageView, FindingView, ImageView, LayerReference, Tool};
 use super::{Context, Format, Redactor, sanitise};
-use crate::finding::{Finding, ImageFacts, Scan};
+use crate::finding::{Allowed, Finding, ImageFacts, Scan};
 
 /// Major version of the report's shape.
 const SCHEMA: u32 = 1;
@@ -51,7 +51,7 @@ impl<'a> Serialize for Report<'a> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (scan, redactor): (&'a Scan, &'a Redactor) = (self.scan, self.redactor);
         let tool = Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION"), rules_hash: &scan.rules_hash };
-        let mut report = serializer.serialize_struct("Report", 7)?;
+        let mut report = serializer.serialize_struct("Report", 8)?;
         report.serialize_field("schema", &SCHEMA)?;
         report.serialize_field("tool", &tool)?;
         report.serialize_field("images", &Each(&scan.images, |image: &'a ImageFacts| ImageView::new(image, redactor)))?;
@@ -63,6 +63,11 @@ impl<'a> Serialize for Report<'a> {
         match &scan.fixed {
             Some(fixed) => report.serialize_field("fixed", fixed)?,
             None => report.skip_field("fixed")?,
+        }
+        if scan.allowed.is_empty() {
+            report.skip_field("allow")?;
+        } else {
+            report.serialize_field("allow", &Each(&scan.allowed, |entry: &'a Allowed| AllowedView::new(entry, redactor)))?;
         }
         report.serialize_field("complete", &scan.coverage.is_complete())?;
         report.end()
@@ -232,6 +237,9 @@ mod tests {
         assert_eq!(report["findings"][4]["place"]["layer"]["index"], 2);
         assert_eq!(report["findings"][6]["suppressed"], json!({ "reason": "placeholder", "detail": "it says so: ****" }));
         assert_eq!(report["complete"], false);
+        let reason = "it was **** once\u{1b}[2J";
+        let entry = json!({ "origin": ".layersiftignore:3", "state": "expired", "count": 1, "reason": reason, "until": "2026-01-31" });
+        assert_eq!(report["allow"], json!([entry]));
     }
 
     #[test]

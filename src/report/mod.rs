@@ -42,12 +42,24 @@ pub struct Context {
     pub redactor: Redactor,
     /// What gates, so that a report for people can say so.
     pub gate: Gate,
+    /// What the table makes of suppressed findings.
+    pub suppressed: Suppressed,
     /// Columns of formats for people.
     pub width: usize,
     /// Colours of formats for people.
     pub colour: Colour,
     /// When the scan ran, for formats that have to say so.
     pub times: Times,
+}
+
+/// What the table makes of suppressed findings. Formats for machines have them all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Suppressed {
+    /// Their number.
+    #[default]
+    Counted,
+    /// A line or two for each, with the reason.
+    Listed,
 }
 
 /// Whether escape sequences may be written.

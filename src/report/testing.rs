@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Colour, Context, Exposure, Redactor, Times};
+use super::{Colour, Context, Exposure, Redactor, Suppressed, Times};
 use crate::finding::{
-    BaseFacts, Certainty, Confidence, Coverage, DockerfileFix, Evidence, Finding, Gate, ImageFacts, KeyFacts, LayerFacts, Part, Place,
-    Position, Reason, RuleFacts, Scan, Secret, Severity, Spot, Suppression, Visibility,
+    AllowState, Allowed, BaseFacts, Certainty, Confidence, Coverage, DockerfileFix, Evidence, Finding, Gate, ImageFacts, KeyFacts,
+    LayerFacts, Part, Place, Position, Reason, RuleFacts, Scan, Secret, Severity, Spot, Suppression, Visibility,
 };
 use crate::oci::{Digest, Platform};
 
@@ -16,7 +16,14 @@ const TOKEN: &[u8] = b"tok_0123456789abcdefghij";
 const KEY: &[u8] = b"-----BEGIN PRIVATE KEY-----\nQUFBQUFBQUFBQUFBQUFBQUFB\n-----END PRIVATE KEY-----";
 
 pub(super) fn context(scan: &Scan, exposure: Exposure) -> Context {
-    Context { redactor: Redactor::new(scan, exposure), gate: Gate::default(), width: 80, colour: Colour::Plain, times: Times::default() }
+    Context {
+        redactor: Redactor::new(scan, exposure),
+        gate: Gate::default(),
+        suppressed: Suppressed::default(),
+        width: 80,
+        colour: Colour::Plain,
+        times: Times::default(),
+    }
 }
 
 pub(super) fn empty() -> Scan {
@@ -157,5 +164,12 @@ pub(super) fn rich() -> Scan {
     coverage.skip(Reason::TooLarge, "app.tar layer 1 /app/swordfish-77.zip", Some(3_000_000_000), "expands to more than 1 GiB");
     coverage.skip(Reason::NotAFile, "app.tar layer 1 /dev/null", None, "character device");
     coverage.skip(Reason::TooLarge, "app.tar layer 2 /big\u{202e}.zip", None, "expands to more than 1 GiB");
-    Scan { images: vec![image(), rootfs], findings, coverage, ..Scan::new("r1") }
+    let allowed = vec![Allowed {
+        origin: ".layersiftignore:3".to_owned(),
+        state: AllowState::Expired,
+        count: 1,
+        reason: "it was swordfish-77 once\u{1b}[2J".to_owned(),
+        until: Some("2026-01-31".to_owned()),
+    }];
+    Scan { images: vec![image(), rootfs], findings, coverage, allowed, ..Scan::new("r1") }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use layersift::finding::{Finding, Gate, Outcome as Verdict, Place, Reason, Scan, Visibility};
 use layersift::random::Random;
-use layersift::report::{Colour, Context, Exposure, FormatName, JSON_SCHEMA, Redactor, Times};
+use layersift::report::{Colour, Context, Exposure, FormatName, JSON_SCHEMA, Redactor, Suppressed, Times};
 use layersift::rule::{RuleSet, generate};
 use layersift::scan::{NoProgress, Options, Outcome, run};
 use layersift::source::Reference;
@@ -102,7 +102,14 @@ pub(crate) fn report(scan: &Scan, exposure: Exposure) -> String {
 /// A report in any format.
 pub(crate) fn write(scan: &Scan, format: FormatName, exposure: Exposure) -> Vec<u8> {
     let redactor = Redactor::new(scan, exposure);
-    let context = Context { redactor, gate: Gate::default(), width: 120, colour: Colour::Plain, times: Times::default() };
+    let context = Context {
+        redactor,
+        gate: Gate::default(),
+        suppressed: Suppressed::default(),
+        width: 120,
+        colour: Colour::Plain,
+        times: Times::default(),
+    };
     let mut out = Vec::new();
     format.format().write(scan, &context, &mut out).unwrap();
     out

@@ -55,6 +55,20 @@ pub(in crate::cli) enum ConfigError {
         /// The table's name.
         key: String,
     },
+    /// `allow` that is no list of tables.
+    #[error("{at}: `allow` is a list of tables")]
+    NoList {
+        /// Where it stands.
+        at: Origin,
+    },
+    /// An entry of `[[allow]]` that cannot be used.
+    #[error("{at}: {message}")]
+    Allow {
+        /// Where in the entry.
+        at: Origin,
+        /// What is wrong, without a value.
+        message: String,
+    },
     /// A value that an option does not take.
     #[error("{origin}: `{key}` cannot have this value")]
     WrongValue {
@@ -97,6 +111,11 @@ impl ConfigError {
                 Some(format!("a file that is committed must not make logs leak; give --{key} where you want it"))
             }
             ConfigError::NoTable { key, .. } => Some(format!("write [{key}] in a line of its own, and its keys below")),
+            ConfigError::NoList { .. } => Some("begin each entry with [[allow]] in a line of its own".to_owned()),
+            ConfigError::Allow { .. } => Some(
+                "an entry of [[allow]] has a reason, and a fingerprint, rule, path or image, or several of them; `until` is its last day"
+                    .to_owned(),
+            ),
             ConfigError::WrongValue { takes, .. } => Some(takes.clone()),
             ConfigError::Syntax { .. } => {
                 Some(format!("a project file is TOML with the tables {}", TABLES.map(|table| format!("[{table}]")).join(", ")))

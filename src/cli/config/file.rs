@@ -4,14 +4,19 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::Arg;
+use serde::Deserialize as _;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::error::{ConfigError, Instead};
 use super::options::{self, FLAGS_ONLY, Options, TABLES};
 use super::{Origin, Setting};
 use crate::cli::arguments::Destination;
+use crate::finding::allow::Entry;
 use crate::source::Reference;
+
+/// The name of the tables that accept findings.
+const ALLOW: &str = "allow";
 
 /// A project file that was read. A table that sets no options is a field of its own, and an arm in [`Reader::table`].
 #[derive(Debug)]
@@ -19,6 +24,8 @@ pub(super) struct ProjectFile {
     pub(super) path: PathBuf,
     /// In the order of the file.
     pub(super) settings: Vec<Setting>,
+    /// The entries of `[[allow]]`, each with the line that begins it.
+    pub(super) allowed: Vec<(usize, Entry)>,
 }
 
 impl ProjectFile {
@@ -38,7 +45,7 @@ impl ProjectFile {
                 return Err(ConfigError::Syntax { path, line, message: error.message().to_owned() });
             }
         };
-        let mut reader = Reader { options, text, file: Self { path, settings: Vec::new() } };
+        let mut reader = Reader { options, text, file: Self { path, settings: Vec::new(), allowed: Vec::new() } };
         for (name, value) in document {
             reader.table(&name, value)?;
         }
@@ -56,12 +63,31 @@ impl Reader<'_> {
     fn table(&mut self, name: &Spanned<impl AsRef<str>>, value: Spanned<DeValue<'_>>) -> Result<(), ConfigError> {
         let at = self.at(name);
         let name = name.get_ref().as_ref();
+        if name == ALLOW {
+            return self.allow(at, value.into_inner());
+        }
         match (TABLES.into_iter().find(|table| *table == name), value.into_inner()) {
             (Some(table), DeValue::Table(keys)) => keys.iter().try_for_each(|(key, value)| self.setting(table, key, value.get_ref())),
             (Some(table), _) => Err(ConfigError::NoTable { at, key: table.to_owned() }),
             (None, DeValue::Table(_)) => Err(self.unknown(at, None, name, options::nearest_table(name).map(Instead::Table))),
             (None, _) => Err(self.unknown(at, None, name, self.nearest(name))),
         }
+    }
+
+    fn allow(&mut self, at: Origin, value: DeValue<'_>) -> Result<(), ConfigError> {
+        let DeValue::Array(entries) = value else { return Err(ConfigError::NoList { at }) };
+        for entry in entries {
+            let start = entry.span().start;
+            if !matches!(entry.get_ref(), DeValue::Table(_)) {
+                return Err(ConfigError::NoList { at });
+            }
+            let read = Entry::deserialize(ValueDeserializer::from(entry)).map_err(|error| ConfigError::Allow {
+                at: self.place(error.span().map_or(start, |span| span.start)),
+                message: error.message().to_owned(),
+            })?;
+            self.file.allowed.push((line(self.text, start), read));
+        }
+        Ok(())
     }
 
     fn setting(&mut self, table: &'static str, key: &Spanned<impl AsRef<str>>, value: &DeValue<'_>) -> Result<(), ConfigError> {
@@ -97,13 +123,17 @@ impl Reader<'_> {
                 let keys = self.options.all().filter(|(of, ..)| *of == table).map(|(_, key, _)| format!("`{key}`"));
                 Instead::AnyOf(keys.collect())
             }
-            (None, None) => Instead::AnyOf(TABLES.map(|table| format!("[{table}]")).into()),
+            (None, None) => Instead::AnyOf(TABLES.map(|table| format!("[{table}]")).into_iter().chain([format!("[[{ALLOW}]]")]).collect()),
         };
         ConfigError::UnknownKey { at, table, key: key.to_owned(), instead }
     }
 
     fn at<T>(&self, key: &Spanned<T>) -> Origin {
-        Origin::File { path: self.file.path.clone(), line: line(self.text, key.span().start) }
+        self.place(key.span().start)
+    }
+
+    fn place(&self, offset: usize) -> Origin {
+        Origin::File { path: self.file.path.clone(), line: line(self.text, offset) }
     }
 }
 
@@ -196,11 +226,11 @@ mod tests {
             ("[scan]\n\nfail-on = 'high'", "/p/layersift.toml:3: there is no `fail-on` in [scan]", "did you mean `fail-on` in [gate]?"),
             ("fail-on = 'high'", "/p/layersift.toml:1: there is no `fail-on` in a project file", "did you mean `fail-on` in [gate]?"),
             ("[Rule]", "/p/layersift.toml:1: there is no `Rule` in a project file", "did you mean [rules]?"),
-            ("[xyz]", "/p/layersift.toml:1: there is no `xyz` in a project file", "there are [gate], [report], [rules], [scan]"),
+            ("[xyz]", "/p/layersift.toml:1: there is no `xyz` in a project file", "there are [gate], [report], [rules], [scan], [[allow]]"),
             (
                 "[report]\nxyz = 1",
                 "/p/layersift.toml:2: there is no `xyz` in [report]",
-                "there are `format`, `output`, `severity`, `scope`, `dockerfile`, `target`",
+                "there are `format`, `output`, `severity`, `scope`, `show-suppressed`, `dockerfile`, `target`",
             ),
             ("gate = 'high'", "/p/layersift.toml:1: `gate` is a table", "write [gate] in a line of its own, and its keys below"),
             (
@@ -228,6 +258,28 @@ mod tests {
             assert!(parse(&format!("[scan]\n{text}")).is_err(), "{text}");
         }
         assert!(parse("[rules]\nskip = [['a']]").is_err());
+    }
+
+    #[test]
+    fn entries_of_allow_are_read_with_their_lines_and_refused_with_them() {
+        let command = options::command();
+        let parse = |text: &str| ProjectFile::parse(PathBuf::from("p.toml"), text, &Options::of(&command));
+        let file =
+            parse("[[allow]]\nrule = 'a'\nreason = 'r'\n\n[gate]\n\n[[allow]]\npath = '/b'\nuntil = 2027-01-31\nreason = 'r'\n").unwrap();
+        assert_eq!(file.allowed.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [1, 7]);
+        let table = [
+            ("[[allow]]\nrule = 'hunter2'", "p.toml:1: the reason is missing"),
+            ("[[allow]]\nreason = 'hunter2'", "p.toml:1: it does not say what it allows"),
+            ("[[allow]]\nrule = 'a'\n\nuntil = 'hunter2'", "p.toml:4: `until` is not a date"),
+            ("[[allow]]\nrule = 'a'\nreason = ['hunter2']", "p.toml:3: invalid type: sequence, expected a string"),
+            ("[gate]\n[allow]\nrule = 'hunter2'", "p.toml:2: `allow` is a list of tables"),
+            ("\nallow = ['hunter2']", "p.toml:2: `allow` is a list of tables"),
+        ];
+        for (text, expected) in table {
+            let error = parse(text).unwrap_err();
+            assert!(error.to_string().starts_with(expected) && !error.to_string().contains("hunter2"), "{text}: {error}");
+            assert!(error.hint().unwrap().contains("[[allow]]"));
+        }
     }
 
     #[test]

@@ -8,13 +8,13 @@
 mod environment;
 mod error;
 mod file;
-mod find;
+pub(super) mod find;
 mod options;
 pub(super) mod show;
 
 use std::ffi::OsString;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Command, FromArgMatches as _, Id};
 
@@ -24,6 +24,7 @@ use self::file::ProjectFile;
 use self::options::Options;
 use super::arguments::Arguments;
 use super::error::CliError;
+use crate::finding::allow::Entry;
 
 /// What is set for one option outside the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,7 +81,7 @@ impl Layers {
             None
         } else {
             let named = typed.get_one::<PathBuf>("config").or(environment.config.as_ref());
-            named.cloned().or_else(|| find::project_file(&std::env::current_dir().ok()?, std::env::home_dir().as_deref()))
+            named.cloned().or_else(|| find::nearest(find::NAME, &std::env::current_dir().ok()?, std::env::home_dir().as_deref()))
         };
         let file = path.map(|path| ProjectFile::read(path, options)).transpose()?;
         Ok(Self { file, environment })
@@ -101,6 +102,11 @@ impl Layers {
             Some(setting) => option.default_values(setting.values.iter().cloned()),
             None => option,
         })
+    }
+
+    /// The project file and the entries of its `[[allow]]`, each with its line.
+    pub(super) fn allowed(&self) -> Option<(&Path, &[(usize, Entry)])> {
+        self.file.as_ref().map(|file| (file.path.as_path(), file.allowed.as_slice()))
     }
 
     /// What a person should know of the environment, a line each; nothing if only errors are to be said.

@@ -170,6 +170,6 @@ mod tests {
     fn paths_are_known_as_such() {
         let command = command();
         let paths: Vec<&str> = Options::of(&command).all().filter(|(_, _, option)| is_path(option)).map(|(_, key, _)| key).collect();
-        assert_eq!(paths, ["baseline", "output", "dockerfile", "rules", "key-file"]);
+        assert_eq!(paths, ["ignore-file", "baseline", "output", "dockerfile", "rules", "key-file"]);
     }
 }

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::super::{Exposure, Redactor, sanitise};
 use crate::finding::{
-    BaseFacts, Coverage, DockerfileFix, Finding, ImageFacts, KeyFacts, LayerFacts, Novelty, Part, Place, Skipped, Spot, Suppression,
-    Visibility,
+    Allowed, BaseFacts, Coverage, DockerfileFix, Finding, ImageFacts, KeyFacts, LayerFacts, Novelty, Part, Place, Skipped, Spot,
+    Suppression, Visibility,
 };
 
 /// An instruction stands in full under `images`; repeated in each finding, a long one would make the report as long as their product.
@@ -335,6 +335,22 @@ fn part_word(part: &Part, redactor: &Redactor) -> String {
         Part::Name => "name".to_owned(),
         Part::LinkTarget => "link-target".to_owned(),
         Part::Pax(key) => format!("pax:{}", redactor.text(key)),
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct AllowedView<'a> {
+    origin: &'a str,
+    state: &'static str,
+    count: u64,
+    reason: String,
+    until: Option<&'a str>,
+}
+
+impl<'a> AllowedView<'a> {
+    pub(super) fn new(entry: &'a Allowed, redactor: &Redactor) -> Self {
+        let Allowed { origin, state, count, reason, until } = entry;
+        Self { origin, state: state.as_str(), count: *count, reason: redactor.text(reason).into_owned(), until: until.as_deref() }
     }
 }
 

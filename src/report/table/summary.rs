@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{self, Write};
 
-use super::super::{change, place, said, words};
+use super::super::said::{self, Said};
+use super::super::{Suppressed, change, place, words};
 use super::Page;
 use super::list::Group;
 use crate::finding::{DockerfileFix, Finding, Gaps, Reason, Severity, Skipped, Visibility};
@@ -82,7 +83,7 @@ impl Page<'_> {
         Ok(())
     }
 
-    /// One line that counts suppressed findings by reason.
+    /// Suppressed findings: one line that counts them by reason, and each with its reason if asked for.
     pub(super) fn suppressed(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
         for suppression in self.scan.findings.iter().filter_map(|finding| finding.suppressed.as_ref()) {
@@ -93,7 +94,25 @@ impl Page<'_> {
         }
         let total = reasons.values().sum();
         let reasons = reasons.iter().map(|(reason, count)| format!("{} {reason}", words::number(*count))).collect::<Vec<_>>().join(", ");
-        writeln!(out, "Suppressed: {} ({reasons}); the JSON report lists them.", words::number(total))
+        let total = words::number(total);
+        match self.context.suppressed {
+            Suppressed::Counted => writeln!(out, "Suppressed: {total} ({reasons}); --show-suppressed lists them."),
+            Suppressed::Listed => {
+                writeln!(out, "Suppressed: {total} ({reasons})")?;
+                self.each_suppressed(out)
+            }
+        }
+    }
+
+    fn each_suppressed(&self, out: &mut dyn Write) -> io::Result<()> {
+        for finding in self.scan.findings.iter().filter(|finding| finding.suppressed.is_some()) {
+            let said = Said::new(self.scan, self.context, finding);
+            writeln!(out, "    {:<8}  {}  {}  {}", finding.severity, finding.rule.id, said.secret(), said.place())?;
+            for line in words::wrap(&said.suppression().unwrap_or_default(), self.context.width.saturating_sub(8).max(40)) {
+                writeln!(out, "        {line}")?;
+            }
+        }
+        Ok(())
     }
 
     /// What a baseline knows and is no longer there.

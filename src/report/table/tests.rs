@@ -1,7 +1,7 @@
 //! What the user sees, word for word.
 #![allow(clippy::unwrap_used)]
 
-use super::super::{Colour, Context, Exposure, testing};
+use super::super::{Colour, Context, Exposure, Suppressed, testing};
 use super::*;
 use crate::finding::{Coverage, Gaps, Place, Reason};
 
@@ -114,7 +114,7 @@ What to change in ****/Dockerfile
     Add to .dockerignore: ****/\u{202e}.env
     Build with: docker build --secret id=x,src=**** .
 
-Suppressed: 1 (1 placeholder); the JSON report lists them.
+Suppressed: 1 (1 placeholder); --show-suppressed lists them.
 Findings: 8 (3 critical, 1 high, 2 medium, 2 low); 7 gate (severity from low, confidence from likely).
 Read: 3 layers, 12,345 entries, 2 documents; 7.0 MB read, 20.5 MB expanded, 19.0 MB scanned.
 INCOMPLETE: 3 things could not be read in full, or are not what they say:
@@ -124,6 +124,13 @@ INCOMPLETE: 3 things could not be read in full, or are not what they say:
   not-a-file (1)
     app.tar layer 1 /dev/null: character device
 ";
+
+#[test]
+fn suppressed_findings_are_listed_with_their_reason_if_asked_for() {
+    let text = text(&testing::rich(), |context| context.suppressed = Suppressed::Listed);
+    let expected = "Suppressed: 1 (1 placeholder)\n    medium    password-assignment  ****(15)  config /config/Env/0\n        placeholder: it says so: ****\n";
+    assert!(text.contains(expected), "{text}");
+}
 
 #[test]
 fn a_wide_terminal_shows_whole_instructions() {
