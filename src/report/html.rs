@@ -4,7 +4,9 @@
 //! the hash of the one it has. Findings are rendered while they are written. `html/` holds the template, its style and its script.
 
 mod lanes;
+mod stack;
 
+use std::collections::HashSet;
 use std::io;
 
 use askama::Template;
@@ -12,10 +14,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 
-use self::lanes::{Lanes, MAX_LANES};
-use super::said::{self, Said, worst_first};
+use self::stack::ImageView;
+use super::said::{self, PERSISTS, Said, worst_first};
 use super::{Context, Exposure, Format, place, words};
-use crate::finding::{Finding, Gaps, ImageFacts, Outcome, Place, Scan, Severity};
+use crate::finding::{Confidence, Finding, Gaps, ImageFacts, Origin, Outcome, Scan, Severity, Visibility};
 
 const STYLE: &str = include_str!("html/style.css");
 const SCRIPT: &str = include_str!("html/script.js");
@@ -45,11 +47,17 @@ struct Page<'a> {
     /// What was scanned, in few words.
     subject: String,
     lead: String,
+    /// What holds of every finding in a layer; empty where there is none.
+    advice: &'static str,
+    /// Empty where nothing was found.
     tallies: Vec<Tally>,
+    /// What the filters offer: values, and words for them.
+    severities: Vec<&'static str>,
+    states: Vec<(&'static str, &'static str)>,
+    has_suppressed: bool,
     shown: bool,
     images: Vec<ImageView>,
-    total: usize,
-    persists: &'static str,
+    total: String,
     fixed: Vec<String>,
     coverage: String,
     gaps: Vec<Gap>,
@@ -71,27 +79,8 @@ struct Verdict {
 }
 
 struct Tally {
-    class: &'static str,
     name: &'static str,
     count: String,
-}
-
-struct ImageView {
-    name: String,
-    facts: String,
-    rows: Vec<Row>,
-    lanes: Lanes,
-}
-
-struct Row {
-    label: String,
-    instruction: String,
-    title: String,
-    size: String,
-    /// Of the largest layer, in percent.
-    share: Option<u64>,
-    secrets: usize,
-    secrets_words: String,
 }
 
 struct Gap {
@@ -108,20 +97,23 @@ struct FindingView<'a> {
     confidence: &'static str,
     state: &'static str,
     gates: bool,
-    novelty: Option<&'static str>,
-    suppressed: Option<String>,
-    what: String,
+    suppressed: bool,
+    what: &'a str,
+    /// One word or two on what is special about it.
+    tags: Vec<&'static str>,
     place: String,
-    meta: String,
     secret: String,
+    /// Whether some layer hides it, and it is there all the same.
+    hidden: bool,
+    fate: String,
+    layer: Option<String>,
     image: String,
     details: Vec<String>,
+    /// With code between backticks.
     rotate: String,
     page: Option<String>,
     /// What to change in the Dockerfile, or of such instructions in general.
     change: String,
-    /// Whether a layer has it, so that deleting it in a later one could seem to help.
-    layered: bool,
 }
 
 impl<'a> Page<'a> {
@@ -130,10 +122,12 @@ impl<'a> Page<'a> {
         let listed = order.len();
         order.extend(scan.findings.iter().filter(|finding| finding.suppressed.is_some()));
         let gating = order.iter().filter(|finding| context.gate.gates(finding)).count();
-        let tallies = Severity::ALL.into_iter().rev().map(|severity| {
+        let severities = Severity::ALL.into_iter().rev();
+        let tallies = severities.clone().filter(|_| listed > 0).map(|severity| {
             let count = order[..listed].iter().filter(|finding| finding.severity == severity).count();
-            Tally { class: severity.as_str(), name: severity.as_str(), count: words::number(count as u64) }
+            Tally { name: severity.as_str(), count: words::number(count as u64) }
         });
+        let in_a_layer = order[..listed].iter().any(|finding| lanes::row(finding).is_some());
         let names: Vec<String> = scan.images.iter().map(|image| name(context, image)).collect();
         let subject = match names.as_slice() {
             [] => "nothing".to_owned(),
@@ -157,13 +151,19 @@ impl<'a> Page<'a> {
             script: SCRIPT,
             script_hash: hash(SCRIPT),
             verdict: Verdict::new(context.gate.outcome(scan), listed),
-            lead: lead(listed, gating, scan.findings.len() - listed),
+            lead: lead(&order[..listed], gating, scan.findings.len() - listed),
+            advice: if in_a_layer { PERSISTS } else { "" },
             subject,
             tallies: tallies.collect(),
+            severities: severities
+                .filter(|severity| scan.findings.iter().any(|one| one.severity == *severity))
+                .map(Severity::as_str)
+                .collect(),
+            states: states(scan, context),
+            has_suppressed: listed < scan.findings.len(),
             shown: context.redactor.exposure() == Exposure::Shown,
-            images: images(scan, context, &order[..listed]),
-            total: order.len(),
-            persists: super::said::PERSISTS,
+            images: stack::images(scan, context, &order[..listed]),
+            total: words::number(order.len() as u64),
             fixed: fixed(scan, context),
             coverage: coverage(scan),
             more_gaps: all_gaps - gaps.len() as u64,
@@ -188,7 +188,9 @@ impl<'a> Page<'a> {
     fn finding(&self, number: usize, finding: &'a Finding) -> FindingView<'a> {
         let said = Said::new(self.scan, self.context, finding);
         let fix = said.fix();
-        let meta = [Some(said.secret()), said.layer(), said.life()];
+        let doubt = (finding.confidence == Confidence::Possible).then_some("possible");
+        let suppressed = finding.suppressed.is_some().then_some("suppressed");
+        let inherited = matches!(finding.origin, Origin::Inherited(_)).then_some("inherited");
         FindingView {
             number,
             id: &finding.id,
@@ -197,18 +199,19 @@ impl<'a> Page<'a> {
             confidence: finding.confidence.as_str(),
             state: said.state(),
             gates: self.context.gate.gates(finding),
-            novelty: finding.novelty.map(|novelty| novelty.as_str()),
-            suppressed: said.suppression(),
-            what: finding.rule.description.clone(),
+            suppressed: suppressed.is_some(),
+            what: &finding.rule.description,
+            tags: [suppressed, doubt, inherited, finding.novelty.map(|novelty| novelty.as_str())].into_iter().flatten().collect(),
             place: said.place(),
-            meta: meta.into_iter().flatten().collect::<Vec<_>>().join(" · "),
             secret: said.secret(),
+            hidden: is_hidden(finding),
+            fate: lanes::fate(finding),
+            layer: said.layer(),
             image: if self.scan.images.len() > 1 { said.image() } else { String::new() },
             details: said.details(),
             rotate: fix.rotate,
             change: fix.change.join("\n"),
             page: fix.page.filter(|page| page.starts_with("https://")),
-            layered: matches!(finding.place, Place::LayerFile { .. } | Place::LayerBytes { .. } | Place::History { .. }),
         }
     }
 }
@@ -226,13 +229,44 @@ impl Verdict {
     }
 }
 
-fn lead(listed: usize, gating: usize, suppressed: usize) -> String {
-    let [listed, gating, suppressed] = [listed, gating, suppressed].map(|count| count as u64);
-    let mut text = format!("{}, {} of which fail the gate", words::count(listed, "finding", "findings"), words::number(gating));
+/// The whole page in two sentences.
+fn lead(listed: &[&Finding], gating: usize, suppressed: usize) -> String {
+    let mut text = match (listed.len(), gating) {
+        (0, _) => "Nothing was found in what was read".to_owned(),
+        (1, 1) => "1 finding, which fails the gate".to_owned(),
+        (1, _) => "1 finding, which does not fail the gate".to_owned(),
+        (all, 0) => format!("{} findings, none of which fails the gate", words::number(all as u64)),
+        (all, gating) if all == gating => format!("{} findings, all of which fail the gate", words::number(all as u64)),
+        (all, gating) => format!("{} findings, {} of which fail the gate", words::number(all as u64), words::number(gating as u64)),
+    };
     if suppressed > 0 {
-        text.push_str(&format!("; {} suppressed", words::number(suppressed)));
+        text.push_str(&format!("; {} suppressed", words::number(suppressed as u64)));
     }
-    text + ". Anyone who can pull the image can read them."
+    text.push('.');
+    let hidden = listed.iter().filter(|finding| is_hidden(finding)).count() as u64;
+    if hidden > 0 {
+        let which = words::count(hidden, "is deleted or overwritten", "are deleted or overwritten");
+        text.push_str(&format!(" {which} in a later layer, and can still be read by anyone who pulls the image."));
+    }
+    text
+}
+
+/// Whether a layer hides what another one holds.
+fn is_hidden(finding: &Finding) -> bool {
+    matches!(finding.visibility, Some(Visibility::Deleted { .. } | Visibility::Overwritten { .. }))
+}
+
+/// The states that occur.
+fn states(scan: &Scan, context: &Context) -> Vec<(&'static str, &'static str)> {
+    let present: HashSet<&str> = scan.findings.iter().map(|finding| Said::new(scan, context, finding).state()).collect();
+    let all = [
+        ("in-final-image", "in the final image"),
+        ("deleted", "deleted"),
+        ("overwritten", "overwritten"),
+        ("metadata", "in metadata"),
+        ("file", "in another file"),
+    ];
+    all.into_iter().filter(|(state, _)| present.contains(state)).collect()
 }
 
 /// What a policy calls an inline style or script by.
@@ -242,59 +276,6 @@ fn hash(text: &str) -> String {
 
 fn name(context: &Context, image: &ImageFacts) -> String {
     place::clean(&context.redactor, image.name.as_deref().unwrap_or(&image.source))
-}
-
-fn images(scan: &Scan, context: &Context, listed: &[&Finding]) -> Vec<ImageView> {
-    let mut by_image: Vec<Vec<(usize, &Finding)>> = vec![Vec::new(); scan.images.len()];
-    for (index, finding) in listed.iter().enumerate() {
-        if let Some(findings) = by_image.get_mut(finding.image) {
-            findings.push((index + 1, finding));
-        }
-    }
-    scan.images.iter().zip(by_image).map(|(image, findings)| ImageView::new(scan, context, image, &findings)).collect()
-}
-
-impl ImageView {
-    fn new(scan: &Scan, context: &Context, image: &ImageFacts, findings: &[(usize, &Finding)]) -> Self {
-        let redactor = &context.redactor;
-        let facts = [
-            image.name.as_ref().map(|_| place::clean(redactor, &image.source)),
-            image.digest.as_ref().map(ToString::to_string),
-            image.platform.as_ref().map(|platform| place::clean(redactor, &platform.to_string())),
-            Some(words::count(image.layers.len() as u64, "layer", "layers")),
-            image.layers.iter().map(|layer| layer.size).sum::<Option<u64>>().filter(|size| *size > 0).map(words::size),
-            said::base(redactor, image),
-        ];
-        let largest = image.layers.iter().filter_map(|layer| layer.size).max().unwrap_or_default().max(1);
-        let mut secrets = vec![0; image.layers.len()];
-        let mut loose = 0;
-        for (_, finding) in findings {
-            match lanes::row(finding).and_then(|layer| secrets.get_mut(layer)) {
-                Some(count) => *count += 1,
-                None => loose += 1,
-            }
-        }
-        let row = |label: String, instruction: String, size: Option<u64>, secrets: usize| Row {
-            title: if size.is_some() { format!("{label}: {instruction}") } else { String::new() },
-            label,
-            instruction,
-            size: size.map(words::size).unwrap_or_default(),
-            share: size.map(|size| size.saturating_mul(100) / largest),
-            secrets,
-            secrets_words: words::count(secrets as u64, "secret", "secrets"),
-        };
-        let mut rows = vec![row("config".to_owned(), "the image's config and history".to_owned(), None, loose)];
-        rows.extend(image.layers.iter().zip(secrets).rev().map(|(layer, secrets)| {
-            let instruction = place::instruction(redactor, image, layer.index, 400).unwrap_or_default();
-            row(format!("layer {}", layer.index), instruction, layer.size, secrets)
-        }));
-        Self {
-            name: name(context, image),
-            facts: facts.into_iter().flatten().collect::<Vec<_>>().join(" · "),
-            rows,
-            lanes: Lanes::new(scan, context, image.layers.len(), findings, MAX_LANES),
-        }
-    }
 }
 
 fn fixed(scan: &Scan, context: &Context) -> Vec<String> {
@@ -344,7 +325,7 @@ mod tests {
         for hostile in ["<img src=x onerror=alert(1)>", "\"><script>alert(1)</script>", "' onmouseover='x"] {
             scan.images[0].name = Some(hostile.to_owned());
             scan.images[0].layers[1].created_by = Some(format!("COPY {hostile} /"));
-            scan.findings[1].place = Place::RootfsFile {
+            scan.findings[1].place = crate::finding::Place::RootfsFile {
                 path: format!("/{hostile}").into_bytes(),
                 inner: Vec::new(),
                 part: crate::finding::Part::Content,

@@ -6,6 +6,7 @@ mod allow;
 mod base;
 mod baseline;
 mod bounds;
+mod browser;
 mod cli;
 mod config;
 mod determinism;

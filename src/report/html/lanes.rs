@@ -12,6 +12,10 @@ pub(super) const MAX_LANES: usize = 28;
 /// Of the style.
 const ROW_HEIGHT: usize = 34;
 const LANE_WIDTH: usize = 18;
+/// Of a line with a number under it.
+const WIDE_LANE: usize = 44;
+/// On both sides of the lines.
+const MARGIN: usize = 6;
 
 /// The drawing.
 pub(super) struct Lanes {
@@ -33,8 +37,8 @@ pub(super) struct Lane {
     /// Where it begins.
     pub(super) bottom: usize,
     pub(super) removed: bool,
-    /// How many secrets it stands for.
-    pub(super) count: usize,
+    /// How many secrets it stands for; empty for one.
+    pub(super) count: String,
 }
 
 /// From which layer to which; none for the image's metadata, and for the final image.
@@ -63,15 +67,19 @@ impl Life {
         let deleted = matches!(finding.visibility, Some(Visibility::Deleted { .. }));
         Self { severity: std::cmp::Reverse(finding.severity), from: row(finding), until, deleted }
     }
+}
 
-    fn words(&self) -> String {
-        match (self.from, self.until) {
-            (None, _) => "in the image's metadata".to_owned(),
-            (Some(from), None) => format!("added in layer {from}"),
-            (Some(from), Some(until)) => {
-                format!("added in layer {from}, {} in layer {until}", if self.deleted { "deleted" } else { "overwritten" })
-            }
-        }
+/// What became of it, in few words.
+pub(super) fn fate(finding: &Finding) -> String {
+    match finding.visibility {
+        Some(Visibility::InFinalImage) => "in the final image".to_owned(),
+        Some(Visibility::Overwritten { layer }) => format!("overwritten in layer {layer}, still readable"),
+        Some(Visibility::Deleted { layer }) => format!("deleted in layer {layer}, still readable"),
+        None => match finding.place {
+            Place::LayerFile { .. } | Place::LayerBytes { .. } => "readable by anyone who pulls".to_owned(),
+            Place::RootfsFile { .. } | Place::ArchiveMember { .. } => String::new(),
+            _ => "in the image's metadata".to_owned(),
+        },
     }
 }
 
@@ -90,8 +98,10 @@ impl Lanes {
         }
         let more = groups.iter().skip(most).map(|group| group.findings.len()).sum();
         groups.truncate(most);
-        let lanes: Vec<Lane> = groups.iter().enumerate().map(|(index, group)| group.lane(scan, context, layers, index)).collect();
-        Self { width: LANE_WIDTH * (lanes.len() + 1), height: ROW_HEIGHT * (layers + 1), lanes, more }
+        let pitch = if groups.iter().any(|group| group.findings.len() > 1) { WIDE_LANE } else { LANE_WIDTH };
+        let lane = |(index, group): (usize, &Group<'_>)| group.lane(scan, context, layers, MARGIN + pitch * index + pitch / 2);
+        let lanes: Vec<Lane> = groups.iter().enumerate().map(lane).collect();
+        Self { width: 2 * MARGIN + pitch * lanes.len(), height: ROW_HEIGHT * (layers + 1), lanes, more }
     }
 }
 
@@ -102,7 +112,7 @@ struct Group<'a> {
 }
 
 impl Group<'_> {
-    fn lane(&self, scan: &Scan, context: &Context, layers: usize, index: usize) -> Lane {
+    fn lane(&self, scan: &Scan, context: &Context, layers: usize, x: usize) -> Lane {
         let Self { life, findings } = self;
         let middle = |row: usize| row * ROW_HEIGHT + ROW_HEIGHT / 2;
         // The newest layer is the row under the metadata.
@@ -113,19 +123,22 @@ impl Group<'_> {
             (_, Some(until)) => of_layer(until),
             (Some(_), None) => of_layer(layers.saturating_sub(1)).saturating_sub(ROW_HEIGHT / 2 - 4),
         };
-        let what = match findings.as_slice() {
-            [(_, finding)] => Said::new(scan, context, finding).title(),
-            many => words::count(many.len() as u64, "secret", "secrets"),
+        let count = words::number(findings.len() as u64);
+        let (what, count) = match findings.as_slice() {
+            [(_, finding)] => (Said::new(scan, context, finding).title(), String::new()),
+            _ => (format!("{count} secrets"), count),
         };
+        let added = life.from.map(|layer| format!("added in layer {layer}, ")).unwrap_or_default();
+        let fate = findings.first().map(|(_, finding)| fate(finding)).unwrap_or_default();
         Lane {
             href: format!("#f{}", findings.first().map_or(1, |(number, _)| *number)),
             class: life.severity.0.as_str(),
-            title: format!("{} severity, {}: {what}", life.severity.0, life.words()),
-            x: LANE_WIDTH * (index + 1),
+            title: format!("{} severity, {added}{fate}: {what}", life.severity.0),
+            x,
             top,
             bottom,
             removed: life.until.is_some(),
-            count: findings.len(),
+            count,
         }
     }
 }

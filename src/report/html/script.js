@@ -12,17 +12,21 @@
   const none = document.getElementById("none");
   const apply = () => {
     const words = form.q.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const severities = new Set([...form.querySelectorAll("[name=s]:checked")].map((box) => box.value));
+    // Filters that would choose nothing are not on the page.
+    const boxes = [...form.querySelectorAll("[name=s]")];
+    const severities = boxes.length && new Set(boxes.filter((box) => box.checked).map((box) => box.value));
+    const state = form.t ? form.t.value : "";
     let count = 0;
     for (const finding of findings) {
       const { s, t, c, g, x } = finding.dataset;
-      const keep = severities.has(s) && (!form.t.value || form.t.value === t) && (!form.c.value || form.c.value === c)
-        && (!form.g.checked || g !== undefined) && (form.x.checked || x === undefined)
+      const keep = (!severities || severities.has(s)) && (!state || state === t) && (!form.c.value || form.c.value === c)
+        && (!form.g.checked || g !== undefined) && (!form.x || form.x.checked || x === undefined)
         && words.every((word) => text(finding).includes(word));
       if (finding.hidden === keep) finding.hidden = !keep;
       if (keep) count += 1;
     }
-    shown.textContent = count === findings.length ? String(count) : `${count} of ${findings.length}`;
+    const [part, all] = [count, findings.length].map((number) => number.toLocaleString("en"));
+    shown.textContent = part === all ? all : `${part} of ${all}`;
     none.hidden = count > 0;
   };
   const open = () => {
@@ -40,7 +44,7 @@
     timer = setTimeout(apply, event.target.name === "q" ? 150 : 0);
   });
   form.addEventListener("submit", (event) => event.preventDefault());
-  document.getElementById("reset").addEventListener("click", () => { form.reset(); form.x.checked = true; apply(); form.q.focus(); });
+  document.getElementById("reset").addEventListener("click", () => { form.reset(); if (form.x) form.x.checked = true; apply(); form.q.focus(); });
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select")) return;
     if (event.key === "/") {
@@ -62,6 +66,7 @@
   window.addEventListener("afterprint", () => { for (const finding of closed) finding.open = false; });
   window.addEventListener("hashchange", open);
   form.hidden = false;
+  document.getElementById("keys").hidden = false;
   apply();
   open();
 })();
