@@ -42,6 +42,19 @@ pub(super) enum Verb {
     Config(ConfigArguments),
     /// Print the JSON Schema of the JSON report
     Schema,
+    /// Make layersift a command of the Docker client: `docker layersift IMAGE`
+    DockerPlugin {
+        #[command(subcommand)]
+        verb: DockerPluginVerb,
+    },
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(super) enum DockerPluginVerb {
+    /// Put a link to this program into the Docker client's folder of plugins
+    Install,
+    /// Take it out again
+    Uninstall,
 }
 
 const SCAN_EXAMPLES: &str = "\

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::io;
 use std::path::PathBuf;
+use std::process::ExitStatus;
 
 use super::config::ConfigError;
 use crate::dockerfile::DockerfileError;
@@ -113,6 +114,38 @@ pub(super) enum CliError {
         /// What the system said.
         error: io::Error,
     },
+    /// The file of the plugin, run by a person.
+    #[error("this file is a plugin of the Docker client, and does nothing without it")]
+    NotTheClient,
+    /// A program that does not start.
+    #[error("cannot run {}: {error}", .program.display())]
+    Run {
+        /// The program.
+        program: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The Docker client was asked something, and failed.
+    #[error("`{command}` failed ({status})")]
+    Docker {
+        /// What it was asked.
+        command: String,
+        /// How it ended.
+        status: ExitStatus,
+    },
+    /// A tag that names another image than the one that was scanned.
+    #[error("{image} was not pushed: it is {now} by now, and {scanned} was scanned")]
+    ImageMoved {
+        /// The tag.
+        image: String,
+        /// ID of what was scanned.
+        scanned: String,
+        /// ID of what it is now.
+        now: String,
+    },
+    /// Nowhere to put a user's own files.
+    #[error("there is no home folder")]
+    NoHome,
     /// Standard output cannot be written.
     #[error("cannot write to standard output: {0}")]
     Stdout(io::Error),
@@ -152,9 +185,14 @@ impl CliError {
             CliError::StageOfNothing => Some("give it with --dockerfile"),
             CliError::TwoOnStdout => Some("give all but one a file: --output FORMAT=FILE"),
             CliError::NothingToTest => Some("say it with --text, or name a file with --input (`-` is standard input)"),
+            CliError::NotTheClient => Some("run `docker layersift IMAGE`"),
+            CliError::Docker { .. } => Some(CLIENT_HINT),
+            CliError::ImageMoved { .. } => Some("run it again, to scan and push what the tag names now"),
+            CliError::NoHome => Some("set DOCKER_CONFIG to the Docker client's folder"),
             CliError::Login(_) => Some("give --username NAME and --password-stdin, or nothing to use what `docker login` keeps"),
             CliError::Told(_)
             | CliError::Config(_)
+            | CliError::Run { .. }
             | CliError::Base { .. }
             | CliError::Input { .. }
             | CliError::Output { .. }
@@ -163,6 +201,9 @@ impl CliError {
         }
     }
 }
+
+/// Where to look when the Docker client fails.
+const CLIENT_HINT: &str = "what the client said stands above; `docker image ls` lists the images that the engine has";
 
 /// What to do about a target that cannot be opened, where the message does not say it already.
 pub(super) fn source_hint(error: &SourceError) -> Option<Cow<'static, str>> {
@@ -174,6 +215,7 @@ pub(super) fn source_hint(error: &SourceError) -> Option<Cow<'static, str>> {
         }
         SourceError::UnknownScheme { .. } => "put `./` before a path that has a colon in it",
         SourceError::NoSuchPlatform { .. } => "ask for one of these with --platform, or leave it out to scan all of them",
+        SourceError::DockerSave { .. } => CLIENT_HINT,
         _ => return None,
     };
     Some(Cow::Borrowed(hint))

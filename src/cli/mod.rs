@@ -12,6 +12,7 @@ mod dockerfile;
 mod error;
 mod key;
 mod output;
+mod plugin;
 mod progress;
 mod registry;
 mod reports;
@@ -23,7 +24,7 @@ mod size;
 use std::ffi::OsString;
 use std::io::{self, Write as _};
 
-use self::arguments::{ConfigVerb, Verb};
+use self::arguments::{ConfigVerb, DockerPluginVerb, Verb};
 use self::config::Layers;
 use self::error::CliError;
 
@@ -49,6 +50,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 }
 
 fn perform(words: &[OsString]) -> Result<u8, CliError> {
+    if let Some(call) = plugin::Call::of(words) {
+        return plugin::run(call);
+    }
     let (arguments, layers) = config::parse(words)?;
     remark(&layers);
     match arguments.verb {
@@ -59,6 +63,8 @@ fn perform(words: &[OsString]) -> Result<u8, CliError> {
             ConfigVerb::Show(arguments) => config::show::run(&arguments),
         },
         Verb::Schema => schema::run(),
+        Verb::DockerPlugin { verb: DockerPluginVerb::Install } => plugin::install(),
+        Verb::DockerPlugin { verb: DockerPluginVerb::Uninstall } => plugin::uninstall(),
     }
 }
 

@@ -30,7 +30,12 @@ struct Plan {
 }
 
 pub(super) fn run(arguments: ScanArguments, layers: &Layers) -> Result<u8, CliError> {
-    let plan = Plan::new(&arguments);
+    run_on(&arguments, targets(&arguments.read), layers)
+}
+
+/// Scans these targets, whatever `arguments` name.
+pub(super) fn run_on(arguments: &ScanArguments, targets: Targets, layers: &Layers) -> Result<u8, CliError> {
+    let plan = Plan::new(arguments);
     let key = key::load(arguments.read.key_file.as_deref())?;
     // What is asked for is opened before the scan, so that nobody waits in vain.
     let baseline = arguments.baseline.as_deref().map(|path| baseline::load(path, key.as_ref())).transpose()?;
@@ -45,7 +50,7 @@ pub(super) fn run(arguments: ScanArguments, layers: &Layers) -> Result<u8, CliEr
     }
     let started = now();
     let rules = load_rules(&arguments.read)?;
-    let mut outcome = read_with(&arguments.read, &rules, key, &arguments.base)?;
+    let mut outcome = read_with(&arguments.read, targets, &rules, key, &arguments.base)?;
     allow::apply(&allowed, &arguments.read, &mut outcome, now());
     if let Some(baseline) = baseline {
         baseline.compare(&mut outcome.scan);
@@ -61,7 +66,7 @@ pub(super) fn run(arguments: ScanArguments, layers: &Layers) -> Result<u8, CliEr
 /// Scans what `arguments` name, and suppresses what is allowed.
 pub(super) fn read(arguments: &ReadArguments, layers: &Layers, key: Option<Key>) -> Result<Outcome, CliError> {
     let allowed = allow::load(&arguments.allow, layers)?;
-    let mut outcome = read_with(arguments, &load_rules(arguments)?, key, &[])?;
+    let mut outcome = read_with(arguments, targets(arguments), &load_rules(arguments)?, key, &[])?;
     allow::apply(&allowed, arguments, &mut outcome, now());
     Ok(outcome)
 }
@@ -74,21 +79,26 @@ fn load_rules(arguments: &ReadArguments) -> Result<RuleSet, CliError> {
     Ok(rules)
 }
 
-/// Scans with `rules` what may be built on the images that `bases` names.
-fn read_with(arguments: &ReadArguments, rules: &RuleSet, key: Option<Key>, bases: &[String]) -> Result<Outcome, CliError> {
-    let (references, unknown) = references(arguments);
-    let registry = arguments.registry.options(&references)?;
+/// Scans `targets` with `rules`; they may be built on the images that `bases` names.
+fn read_with(
+    arguments: &ReadArguments,
+    targets: Targets,
+    rules: &RuleSet,
+    key: Option<Key>,
+    bases: &[String],
+) -> Result<Outcome, CliError> {
+    let registry = arguments.registry.options(&targets.references)?;
     let bases = base::open(bases, arguments, &registry)?;
     let mut notes: Vec<String> = bases.iter().flat_map(Base::notes).cloned().collect();
     let progress = progress::progress(!arguments.quiet && !arguments.no_progress);
-    let mut outcome = scan::run(&references, rules, &Options { bases, registry, ..options(arguments, key) }, &*progress);
+    let mut outcome = scan::run(&targets.references, rules, &Options { bases, registry, ..options(arguments, key) }, &*progress);
     // The line has to go before anything else is written to the terminal.
     drop(progress);
     if !arguments.quiet {
         notes.extend(outcome.notes.iter().filter(|note| !notes.contains(note)).cloned().collect::<Vec<_>>());
         notes.iter().for_each(|text| note("warning", &clean(text)));
     }
-    add_unknown(&mut outcome, unknown);
+    add_unknown(&mut outcome, targets.unknown);
     Ok(outcome)
 }
 
@@ -126,22 +136,30 @@ fn say_where(target: &str, reference: &Reference) {
     }
 }
 
-/// The targets that make sense, and those that do not: one wrong name does not keep the others from being scanned.
-fn references(arguments: &ReadArguments) -> (Vec<Reference>, Vec<Failure>) {
-    let mut references = Vec::new();
-    let mut failures = Vec::new();
+/// What to scan. One wrong name does not keep the others from being scanned.
+#[derive(Debug, Default)]
+pub(super) struct Targets {
+    /// Those that make sense.
+    pub(super) references: Vec<Reference>,
+    /// Those that do not.
+    pub(super) unknown: Vec<Failure>,
+}
+
+/// Reads the targets that the user typed.
+fn targets(arguments: &ReadArguments) -> Targets {
+    let mut targets = Targets::default();
     for target in &arguments.targets {
         match Reference::parse(target) {
             Ok(reference) => {
                 if !arguments.quiet {
                     say_where(target, &reference);
                 }
-                references.push(reference);
+                targets.references.push(reference);
             }
-            Err(error) => failures.push(Failure { target: target.clone(), error }),
+            Err(error) => targets.unknown.push(Failure { target: target.clone(), error }),
         }
     }
-    (references, failures)
+    targets
 }
 
 impl Plan {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::process::ExitStatus;
 
 use super::registry::{MalformedName, RegistryError};
 use crate::finding::Reason;
@@ -13,7 +14,7 @@ pub enum SourceError {
     /// The operating system said no.
     #[error("cannot {action} {}: {error}", .path.display())]
     Io {
-        /// `open`, `read`, `list`, `map`.
+        /// `open`, `read`, `list`, `map`, `run`.
         action: &'static str,
         /// What was being read.
         path: PathBuf,
@@ -71,6 +72,14 @@ pub enum SourceError {
         path: PathBuf,
         /// The blob.
         key: String,
+    },
+    /// The Docker client did not give out all of an image.
+    #[error("`docker image save {image}` failed ({status})")]
+    DockerSave {
+        /// What the user calls the image.
+        image: String,
+        /// How the client ended.
+        status: ExitStatus,
     },
     /// A layer that registries do not carry.
     #[error("the layer is only at URLs, which are never fetched")]

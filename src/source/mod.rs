@@ -7,6 +7,7 @@ mod archive;
 mod archive_index;
 pub mod builder;
 mod docker_images;
+mod docker_save;
 mod error;
 mod example;
 mod folder;
@@ -30,6 +31,7 @@ mod tests;
 
 use std::io::Read;
 
+pub use docker_save::{DockerClient, DockerSave};
 pub use error::SourceError;
 pub use open::{OpenOptions, Opened, open};
 pub use reference::{Reference, Selector};

@@ -47,6 +47,7 @@ pub fn open(reference: &Reference, options: &OpenOptions) -> Result<Opened, Sour
         Reference::Registry(name) => Ok(Opened::Random(Box::new(Registry::open(name, wanted(&None), &options.registry)?))),
         Reference::Pipe(path) => Ok(stream(path, file(path)?, Form::Any, wanted(&None))),
         Reference::Stdin => Ok(stream(Path::new("-"), std::io::stdin(), Form::Any, wanted(&None))),
+        Reference::DockerSave(save) => Ok(Opened::OnePass(save.open(wanted(&None))?)),
         Reference::Example => {
             let path = Path::new("example:");
             let archive = example::archive().map_err(|error| SourceError::Io { action: "make", path: path.to_owned(), error })?;

@@ -4,9 +4,9 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::SourceError;
 use super::registry::ImageName;
 use super::sniff::{Sniffed, sniff};
+use super::{DockerSave, SourceError};
 use crate::oci::Digest;
 
 /// One image of a layout that has several.
@@ -37,6 +37,8 @@ pub enum Reference {
     Pipe(PathBuf),
     /// Standard input: an image archive or a layer.
     Stdin,
+    /// An image that a Docker Engine holds. Nothing that is typed is taken for it: what asks for it knows the client.
+    DockerSave(DockerSave),
     /// The built-in example.
     Example,
 }
@@ -179,6 +181,7 @@ impl fmt::Display for Reference {
             Reference::Pipe(path) => ("", path, &None),
             Reference::Registry(name) => return write!(f, "registry:{name}"),
             Reference::Stdin => return f.write_str("-"),
+            Reference::DockerSave(save) => return write!(f, "docker-daemon:{}", save.name),
             Reference::Example => return f.write_str("example:"),
         };
         write!(f, "{scheme}{}", path.display())?;

@@ -4,22 +4,13 @@
 
 use std::io;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::thread::sleep;
-use std::time::Duration;
+use std::process::{Command, Stdio};
 
 use layersift::finding::Visibility;
 use serde_json::Value;
 
+use crate::engine::{Engine, tool};
 use crate::support::*;
-
-/// Runs a tool, which must succeed; what it printed.
-#[track_caller]
-pub(crate) fn tool(command: &mut Command) -> String {
-    let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
 
 pub(crate) fn skopeo(from: &str, to: &str, options: &[&str]) {
     tool(Command::new("skopeo").args(["--insecure-policy", "copy", "-q"]).args(options).args([from, to]));
@@ -117,50 +108,6 @@ fn a_file_that_umoci_whites_out_is_deleted_in_that_layer() {
     assert_eq!(path_of(finding), "/srv/inserted.env");
     let layer = finding.place.layer().unwrap();
     assert_eq!(finding.visibility, Some(Visibility::Deleted { layer: layer + 1 }));
-}
-
-/// A Docker Engine of the test's own: no network, nothing of the machine's.
-struct Engine {
-    child: Child,
-    socket: String,
-}
-
-impl Engine {
-    fn start(temp: &Temp) -> Self {
-        let at = |name: &str| temp.path(name).display().to_string();
-        let socket = format!("unix://{}", at("docker.sock"));
-        let child = Command::new("dockerd")
-            .args(["--iptables=false", "--ip6tables=false", "--bridge=none", "-s", "vfs"])
-            .args(["--data-root", &at("data"), "--exec-root", &at("exec"), "--pidfile", &at("pid"), "-H", &socket])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| panic!("dockerd: {error}"));
-        let engine = Self { child, socket };
-        for _ in 0..240 {
-            let ready = engine.docker().arg("version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-            if ready.is_ok_and(|status| status.success()) {
-                return engine;
-            }
-            sleep(Duration::from_millis(250));
-        }
-        panic!("the engine did not start within a minute");
-    }
-
-    fn docker(&self) -> Command {
-        let mut command = Command::new("docker");
-        command.env("DOCKER_HOST", &self.socket).env("DOCKER_BUILDKIT", "0");
-        command
-    }
-}
-
-impl Drop for Engine {
-    fn drop(&mut self) {
-        // It stops its containers and removes its mounts when asked to; killed, it would leave them behind.
-        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
-        let _ = self.child.wait();
-    }
 }
 
 /// A build context whose image gets a secret and loses it again, and one that stays in the environment.

@@ -16,7 +16,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use clap::{ArgMatches, Command, FromArgMatches as _, Id};
+use clap::{ArgMatches, Command, FromArgMatches, Id};
 
 use self::environment::Environment;
 pub(super) use self::error::ConfigError;
@@ -117,18 +117,23 @@ impl Layers {
 
 /// The arguments in force, and what lies under them. Wrong usage, and help, come before any file is read.
 pub(super) fn parse(words: &[OsString]) -> Result<(Arguments, Layers), CliError> {
-    let (matches, layers) = layered(words)?;
+    let (matches, layers) = layered(options::command(), words)?;
     Ok((Arguments::from_arg_matches(&matches)?, layers))
 }
 
-fn layered(words: &[OsString]) -> Result<(ArgMatches, Layers), CliError> {
-    let command = options::command();
+/// The same for another command line, which has the options of `scan` too.
+pub(super) fn parse_by<A: FromArgMatches>(command: Command, words: &[OsString]) -> Result<(A, Layers), CliError> {
+    let (matches, layers) = layered(options::switches(command), words)?;
+    Ok((A::from_arg_matches(&matches)?, layers))
+}
+
+fn layered(command: Command, words: &[OsString]) -> Result<(ArgMatches, Layers), CliError> {
     let typed = command.clone().try_get_matches_from(words)?;
     let verb = innermost(&typed);
     if !options::are_of_images(verb) {
         return Ok((typed, Layers::default()));
     }
-    let mut layers = Layers::load(&Options::of(&command), verb)?;
+    let mut layers = Layers::load(&Options::of(&options::command()), verb)?;
     let matches = layers.apply(command).try_get_matches_from(words)?;
     if innermost(&matches).get_flag("quiet") {
         layers.environment.remarks.clear();

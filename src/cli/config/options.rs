@@ -26,7 +26,8 @@ pub(super) fn command() -> Command {
     switches(Arguments::command())
 }
 
-fn switches(command: Command) -> Command {
+/// The same done to any command line.
+pub(super) fn switches(command: Command) -> Command {
     let command = command.mut_subcommands(switches);
     if !reads_images(&command) {
         return command;

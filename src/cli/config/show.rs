@@ -31,7 +31,7 @@ struct Shown {
 }
 
 pub(in crate::cli) fn run(arguments: &ShowArguments) -> Result<u8, CliError> {
-    let (matches, layers) = layered(&scan_line(arguments))?;
+    let (matches, layers) = layered(options::command(), &scan_line(arguments))?;
     super::super::remark(&layers);
     let command = options::command();
     let all = Options::of(&command).all();

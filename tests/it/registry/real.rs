@@ -1,51 +1,12 @@
 //! The registry that others run (distribution), filled by skopeo.
 
-use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
-use std::thread::sleep;
+use std::process::Command;
 
 use layersift::source::registry::Credential;
 
 use super::*;
-use crate::real_tools::{skopeo, tool};
-
-/// A registry on this machine.
-struct Distribution {
-    child: Child,
-    address: String,
-}
-
-impl Distribution {
-    /// With `http` and `auth` as they stand in its configuration.
-    fn start(temp: &Temp, name: &str, http: &str, auth: &str) -> Self {
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-        let data = temp.path("data");
-        let config = format!(
-            "version: 0.1\nlog: {{level: warn, accesslog: {{disabled: true}}}}\nstorage:\n  filesystem: {{rootdirectory: {}}}\n\
-             http:\n  addr: {address}\n{http}{auth}",
-            data.display()
-        );
-        let config = temp.file(&format!("{name}.yml"), config);
-        let mut command = Command::new("docker-registry");
-        command.arg("serve").arg(config).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let child = command.spawn().unwrap_or_else(|error| panic!("docker-registry: {error}"));
-        let registry = Self { child, address };
-        for _ in 0..240 {
-            if std::net::TcpStream::connect(&registry.address).is_ok() {
-                return registry;
-            }
-            sleep(Duration::from_millis(250));
-        }
-        panic!("the registry did not start within a minute");
-    }
-}
-
-impl Drop for Distribution {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use crate::engine::{Distribution, tool};
+use crate::real_tools::skopeo;
 
 #[test]
 #[ignore = "needs docker-registry, skopeo, openssl and htpasswd; tests/run includes it where they are installed"]
