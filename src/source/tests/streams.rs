@@ -50,7 +50,13 @@ fn a_stream_that_is_no_archive_is_one_layer() {
         assert!(!seen.contents.images[0].is_rootfs);
     }
     assert_eq!(stream(b"no tar at all".to_vec(), Form::Any).unwrap().layers(0), [Some(&b"no tar at all"[..])]);
-    assert_eq!(stream(Vec::new(), Form::Any).unwrap().layers(0), [Some(&b""[..])]);
+}
+
+#[test]
+fn nothing_is_no_image() {
+    for (bytes, form) in [(Vec::new(), Form::Any), (Vec::new(), Form::Archive), (Vec::new(), Form::Layer), (gzip(b""), Form::Any)] {
+        assert!(matches!(stream(bytes, form), Err(SourceError::NotAnImage { .. })), "{form:?}");
+    }
 }
 
 #[test]
