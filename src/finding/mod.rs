@@ -8,6 +8,7 @@ mod coverage;
 pub mod fingerprint;
 mod fix;
 mod gate;
+mod layer_read;
 mod level;
 mod origin;
 mod pair;
@@ -22,6 +23,7 @@ pub use baseline::{Baseline, BaselineError, Compared};
 pub use coverage::{Coverage, MAX_SKIPPED, Reason, Skipped};
 pub use fix::{Certainty, DockerfileFix, Spot};
 pub use gate::{Filter, Gaps, Gate, Outcome, Scope};
+pub use layer_read::{LayerRead, MAX_CANDIDATES};
 pub use level::{Confidence, Severity, UnknownLevel};
 pub use origin::{BaseFacts, Evidence, Origin, Whose};
 pub use pair::pair;
@@ -31,7 +33,7 @@ pub use secret::Secret;
 use crate::oci::{Digest, Platform};
 
 /// What a report says of a rule.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RuleFacts {
     /// Stable id.
     pub id: String,
@@ -102,7 +104,8 @@ pub struct Counterpart {
 }
 
 /// How a finding stands to a baseline, or to an older image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Novelty {
     /// Was not there.
     New,
@@ -262,6 +265,8 @@ pub struct ImageFacts {
 pub struct Scan {
     /// Hash of the rules used.
     pub rules_hash: String,
+    /// Name of the key that fingerprints were made with; none without a key.
+    pub fingerprint_key: Option<String>,
     /// Images in the order they were asked for and found.
     pub images: Vec<ImageFacts>,
     /// Sorted by image, layer, path, offset, rule.
@@ -279,6 +284,7 @@ impl Scan {
     pub fn new(rules_hash: impl Into<String>) -> Self {
         Self {
             rules_hash: rules_hash.into(),
+            fingerprint_key: None,
             images: Vec::new(),
             findings: Vec::new(),
             coverage: Coverage::default(),

@@ -1,12 +1,14 @@
 //! Reads one blob: hashes, decompresses, walks, and matches its batches.
 
 use std::io::{self, Read};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::Scope;
 
 use super::crew::{Crew, SharedSink};
 use super::gather::{Found, Gatherer, Published};
+use super::turn;
 use crate::content::kind::Kind;
 use crate::detect::inline::{self, Comments};
 use crate::detect::{self, Chunk, Subject};
@@ -41,13 +43,30 @@ pub(super) struct BlobResult {
 /// A blob being read.
 pub(super) struct Job {
     key: BlobKey,
+    /// Its place among those that are told of.
+    number: usize,
+    /// The reader, and the batches that other threads match; with the last of them the blob is done.
+    parts: AtomicUsize,
     gatherer: Mutex<Gatherer>,
     result: Mutex<BlobResult>,
 }
 
 impl Job {
-    pub(super) fn new(key: &BlobKey) -> Self {
-        Self { key: key.clone(), gatherer: Mutex::default(), result: Mutex::default() }
+    /// A blob whose reader is about to begin.
+    pub(super) fn new(key: &BlobKey, number: usize) -> Self {
+        Self { key: key.clone(), number, parts: AtomicUsize::new(1), gatherer: Mutex::default(), result: Mutex::default() }
+    }
+
+    /// A batch goes to another thread.
+    pub(super) fn share(&self) {
+        self.parts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The reader or a shared batch is done. The last of them puts all that was found in order, and tells of the blob.
+    pub(super) fn part_done(&self, crew: &Crew<'_>) {
+        if self.parts.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.finish(crew);
+        }
     }
 
     fn odd(&self, reason: Reason, detail: String) {
@@ -55,15 +74,20 @@ impl Job {
         self.result.lock().unwrap_or_else(PoisonError::into_inner).oddities.push(oddity);
     }
 
-    /// Puts all that was found in order. To be called when every batch has been matched.
-    pub(super) fn finish(self, crew: &Crew<'_>) -> BlobResult {
-        let mut result = self.result.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let gathered = self.gatherer.into_inner().unwrap_or_else(PoisonError::into_inner).finish(&crew.options.limits);
+    fn finish(&self, crew: &Crew<'_>) {
+        let gatherer = std::mem::take(&mut *self.gatherer.lock().unwrap_or_else(PoisonError::into_inner));
+        let gathered = gatherer.finish(&crew.options.limits);
+        let mut result = self.result.lock().unwrap_or_else(PoisonError::into_inner);
         result.found = gathered.found;
         result.published = gathered.published;
         result.scanned = gathered.scanned;
         result.oddities.extend(gathered.oddities);
-        result
+        crew.turn.tell(self.number, turn::layer_read(&result, crew.rules), crew.progress);
+    }
+
+    /// What the blob holds, once all parts are done.
+    pub(super) fn into_result(self) -> BlobResult {
+        self.result.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -73,6 +97,7 @@ pub(super) fn read<'s>(crew: &'s Crew<'_>, source: &'s dyn Source, job: &'s Job,
         Ok(blob) => read_blob(crew, releasing(blob, source), job, size, &mut SharedSink { crew, job, source, scope }),
         Err(error) => job.odd(error.reason(), error.to_string()),
     }
+    job.part_done(crew);
 }
 
 /// A compressed mapped blob is read as a stream that gives its pages back behind it.

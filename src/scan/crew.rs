@@ -13,6 +13,7 @@ use rayon::prelude::*;
 use rayon::{Scope, ThreadPool, ThreadPoolBuilder};
 
 use super::blob::{self, BlobResult, Job};
+use super::turn::Turn;
 use super::{Options, Progress, Verify};
 use crate::layer::walk::Sink;
 use crate::layer::{Batch, Slab};
@@ -35,6 +36,7 @@ pub(super) struct Crew<'c> {
     busy_readers: AtomicUsize,
     in_flight: AtomicUsize,
     buffers: Mutex<Vec<Vec<u8>>>,
+    pub(super) turn: Turn,
 }
 
 impl<'c> Crew<'c> {
@@ -60,6 +62,7 @@ impl<'c> Crew<'c> {
             busy_readers: AtomicUsize::new(0),
             in_flight: AtomicUsize::new(0),
             buffers,
+            turn: Turn::default(),
         }
     }
 
@@ -67,12 +70,12 @@ impl<'c> Crew<'c> {
     pub(super) fn read_all(&self, source: &dyn Source, wanted: BTreeMap<BlobKey, Option<u64>>) -> BTreeMap<BlobKey, BlobResult> {
         let mut keys: Vec<(BlobKey, Option<u64>)> = wanted.into_iter().collect();
         keys.sort_by_key(|(_, size)| std::cmp::Reverse(*size));
-        let jobs: Vec<Job> = keys.iter().map(|(key, _)| Job::new(key)).collect();
+        let jobs: Vec<Job> = keys.iter().map(|(key, _)| Job::new(key, self.turn.number())).collect();
         match &self.pool {
             None => keys.iter().zip(&jobs).for_each(|((_, size), job)| blob::read(self, source, job, *size, None)),
             Some(pool) => self.run_readers(pool, source, &keys, &jobs),
         }
-        keys.into_iter().zip(jobs).map(|((key, _), job)| (key, job.finish(self))).collect()
+        keys.into_iter().zip(jobs).map(|((key, _), job)| (key, job.into_result())).collect()
     }
 
     /// As many readers as there may be, each of which takes the next blob when it is done with one.
@@ -103,7 +106,7 @@ impl<'c> Crew<'c> {
 
     /// Reads one blob that passes by; the calling thread is its reader.
     pub(super) fn read_stream(&self, key: &BlobKey, blob: &mut (dyn Read + Send)) -> BlobResult {
-        let job = Job::new(key);
+        let job = Job::new(key, self.turn.number());
         let stream = Blob::Stream(Box::new(blob));
         match &self.pool {
             None => blob::read_blob(self, stream, &job, None, &mut OwnedSink { crew: self, job: &job, scope: None }),
@@ -111,7 +114,8 @@ impl<'c> Crew<'c> {
                 blob::read_blob(self, stream, &job, None, &mut OwnedSink { crew: self, job: &job, scope: Some(scope) });
             }),
         }
-        job.finish(self)
+        job.part_done(self);
+        job.into_result()
     }
 
     fn buffer(&self) -> Vec<u8> {
@@ -168,10 +172,14 @@ impl<'s> Sink<'s> for SharedSink<'_, 's, '_> {
     fn batch(&mut self, batch: Batch<'s>) {
         let (crew, job, source) = (self.crew, self.job, self.source);
         match self.scope.filter(|_| crew.can_share()) {
-            Some(scope) => scope.spawn(move |_| {
-                crew.match_batch(batch, job, Some(source));
-                crew.in_flight.fetch_sub(1, Ordering::Relaxed);
-            }),
+            Some(scope) => {
+                job.share();
+                scope.spawn(move |_| {
+                    crew.match_batch(batch, job, Some(source));
+                    crew.in_flight.fetch_sub(1, Ordering::Relaxed);
+                    job.part_done(crew);
+                });
+            }
             None => crew.match_batch(batch, job, Some(source)),
         }
     }
@@ -194,9 +202,11 @@ impl<'b> Sink<'b> for OwnedSink<'_, '_, '_> {
         match (batch.slab, self.scope) {
             (Slab::Owned(bytes), Some(scope)) if crew.can_share() => {
                 let batch = Batch { slab: Slab::Owned(bytes), metadata: batch.metadata, pieces: batch.pieces, span: batch.span };
+                job.share();
                 scope.spawn(move |_| {
                     crew.match_batch(batch, job, None);
                     crew.in_flight.fetch_sub(1, Ordering::Relaxed);
+                    job.part_done(crew);
                 });
             }
             (slab, _) => crew.match_batch(Batch { slab, metadata: batch.metadata, pieces: batch.pieces, span: batch.span }, job, None),

@@ -1,6 +1,6 @@
 //! Wires source, layer, content and detection together, and is the only module that knows threads.
 //!
-//! A scan reads each distinct blob once ([`crew`] shares the work, [`blob`] runs one blob, [`gather`] puts what was found in order), then
+//! A scan reads each distinct blob once ([`crew`] shares the work, [`blob`] runs one blob, [`gather`] puts what was found in order, [`turn`] tells of blobs in theirs), then
 //! works out for each image what the findings of its layers mean there ([`image`]): which layer, which instruction, still visible or not.
 
 mod base;
@@ -9,12 +9,13 @@ mod crew;
 mod documents;
 mod gather;
 mod image;
+mod turn;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::Read;
 
 pub use crate::detect::inline::Comments;
-use crate::finding::{Scan, Secret, fingerprint};
+use crate::finding::{LayerRead, Scan, Secret, fingerprint};
 use crate::oci::Platform;
 use crate::rule::RuleSet;
 use crate::source::{self, BlobKey, BlobSink, Contents, Opened, Reference, Source, SourceError};
@@ -102,6 +103,9 @@ pub trait Progress: Sync {
     fn layer_finished(&self);
     /// So many more candidates were found.
     fn findings(&self, count: usize);
+    /// A layer, or another blob, has been read and everything in it matched. Called for one after the other, in an order that does not
+    /// depend on threads: what is done early waits for those before it.
+    fn layer_read(&self, _layer: &LayerRead) {}
 }
 
 /// Says nothing.
@@ -135,10 +139,15 @@ pub struct Outcome {
     pub notes: Vec<String>,
 }
 
+/// A scan that has read nothing yet: what [`run`] begins with.
+pub fn begin(rules: &RuleSet, options: &Options) -> Scan {
+    Scan { fingerprint_key: options.key.as_ref().map(fingerprint::Key::name), ..Scan::new(rules.hash()) }
+}
+
 /// Scans targets one after the other, each with all threads.
 pub fn run(targets: &[Reference], rules: &RuleSet, options: &Options, progress: &dyn Progress) -> Outcome {
     let crew = Crew::new(rules, options, progress);
-    let mut scan = Scan::new(rules.hash());
+    let mut scan = begin(rules, options);
     let (mut failures, mut notes) = (Vec::new(), Vec::new());
     for target in targets {
         if let Err(error) = one(target, &crew, options, &mut scan, &mut notes) {
