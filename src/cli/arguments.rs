@@ -10,9 +10,9 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 
 use super::registry::RegistryArguments;
 use super::size::Size;
-use crate::finding::{Confidence, Scope, Severity, UnknownLevel, Whose};
+use crate::finding::{Confidence, Gaps, Gate, Scope, Severity, UnknownLevel, Whose};
 use crate::oci::Platform;
-use crate::report::FormatName;
+use crate::report::{Exposure, FormatName};
 use crate::rule::{Selection, Selector};
 
 /// Finds secrets in every layer of a container image.
@@ -34,14 +34,18 @@ Exit codes:
 pub(super) enum Verb {
     /// Look for secrets in images
     Scan(Box<ScanArguments>),
+    /// Write a JSON report in another format
+    Convert(ConvertArguments),
+    /// Say what is new, moved, fixed and still there in an image or report since another one
+    Diff(Box<DiffArguments>),
     /// Keep what is known of images, so that only new findings fail
     Baseline(BaselineArguments),
     /// List, show and check rules
     Rules(RulesArguments),
     /// Say what the project file, the environment and the flags come to
     Config(ConfigArguments),
-    /// Print the JSON Schema of the JSON report
-    Schema,
+    /// Print the JSON Schema of the JSON report, or of a line of the stream
+    Schema(SchemaArguments),
     /// Make layersift a command of the Docker client: `docker layersift IMAGE`
     DockerPlugin {
         #[command(subcommand)]
@@ -92,17 +96,16 @@ pub(super) struct ScanArguments {
     #[command(flatten)]
     pub(super) read: ReadArguments,
 
-    /// How to write the report
-    #[arg(
-        long, value_name = "FORMAT", default_value = "table", ignore_case = true,
-        value_parser = words::<FormatName>(FormatName::all().map(FormatName::as_str)),
-        help_heading = "Report"
-    )]
-    pub(super) format: FormatName,
+    #[command(flatten)]
+    pub(super) report: ReportArguments,
 
-    /// Where to write the report, instead of standard output; with FORMAT=, a further report (may be given more than once)
-    #[arg(short, long, value_name = "[FORMAT=]FILE", value_hint = ValueHint::FilePath, help_heading = "Report")]
-    pub(super) output: Vec<Destination>,
+    /// The Dockerfile that the images were built from: say which of its lines brought each secret, and what to write instead
+    #[arg(long, value_name = "FILE", help_heading = "Report")]
+    pub(super) dockerfile: Option<PathBuf>,
+
+    /// The stage of the Dockerfile that was built; without it the stage that fits the image's history best
+    #[arg(long, value_name = "STAGE", help_heading = "Report")]
+    pub(super) target: Option<String>,
 
     /// List findings of these severities only, separated by commas
     #[arg(
@@ -124,18 +127,52 @@ pub(super) struct ScanArguments {
     #[arg(long, help_heading = "Report")]
     pub(super) show_suppressed: bool,
 
+    #[command(flatten)]
+    pub(super) gate: GateArguments,
+
+    /// The base image: anything that can be scanned, of which only manifest and config are read; or a digest: the chain id of its layers,
+    /// that of its last layer, or that of its manifest or config if it is scanned too; may be given more than once
+    #[arg(long, value_name = "IMAGE|DIGEST", help_heading = "Gate")]
+    pub(super) base: Vec<String>,
+
+    /// Exit code for findings, instead of 1; not 0, 2 or 3
+    #[arg(long, value_name = "N", default_value = "1", value_parser = exit_code, help_heading = "Gate")]
+    pub(super) exit_code: u8,
+
+    /// Fail only on findings that this file does not know; `layersift baseline create` writes it
+    #[arg(long, value_name = "FILE", help_heading = "Gate")]
+    pub(super) baseline: Option<PathBuf>,
+}
+
+/// What to write, and where to.
+#[derive(Debug, Args)]
+pub(super) struct ReportArguments {
+    /// How to write the report
+    #[arg(
+        long, value_name = "FORMAT", default_value = "table", ignore_case = true,
+        value_parser = words::<FormatName>(FormatName::all().map(FormatName::as_str)),
+        help_heading = "Report"
+    )]
+    pub(super) format: FormatName,
+
+    /// Where to write the report, instead of standard output; with FORMAT=, a further report (may be given more than once)
+    #[arg(short, long, value_name = "[FORMAT=]FILE", value_hint = ValueHint::FilePath, help_heading = "Report")]
+    pub(super) output: Vec<Destination>,
+
     /// Write secrets in clear
     #[arg(long, help_heading = "Report")]
     pub(super) show_secrets: bool,
+}
 
-    /// The Dockerfile that the images were built from: say which of its lines brought each secret, and what to write instead
-    #[arg(long, value_name = "FILE", help_heading = "Report")]
-    pub(super) dockerfile: Option<PathBuf>,
+impl ReportArguments {
+    pub(super) fn exposure(&self) -> Exposure {
+        if self.show_secrets { Exposure::Shown } else { Exposure::Redacted }
+    }
+}
 
-    /// The stage of the Dockerfile that was built; without it the stage that fits the image's history best
-    #[arg(long, value_name = "STAGE", help_heading = "Report")]
-    pub(super) target: Option<String>,
-
+/// What fails.
+#[derive(Debug, Args)]
+pub(super) struct GateArguments {
     /// Least severity that fails
     #[arg(
         long, value_name = "SEVERITY", default_value = "low", ignore_case = true,
@@ -155,32 +192,88 @@ pub(super) struct ScanArguments {
     /// Whose findings fail: all, or the image's own, without those inherited from its base by digest; what only its history suggests to be
     /// inherited fails, since whoever builds an image can write its history
     #[arg(
-        long, value_name = "WHOSE", default_value = "all", ignore_case = true,
+        long = "gate", value_name = "WHOSE", default_value = "all", ignore_case = true,
         value_parser = words::<Whose>(Whose::ALL.map(Whose::as_str)),
         help_heading = "Gate"
     )]
-    pub(super) gate: Whose,
-
-    /// The base image: anything that can be scanned, of which only manifest and config are read; or a digest: the chain id of its layers,
-    /// that of its last layer, or that of its manifest or config if it is scanned too; may be given more than once
-    #[arg(long, value_name = "IMAGE|DIGEST", help_heading = "Gate")]
-    pub(super) base: Vec<String>,
-
-    /// Exit code for findings, instead of 1; not 0, 2 or 3
-    #[arg(long, value_name = "N", default_value = "1", value_parser = exit_code, help_heading = "Gate")]
-    pub(super) exit_code: u8,
+    pub(super) whose: Whose,
 
     /// Fail, as for a finding, if something could not be read
     #[arg(long, help_heading = "Gate")]
     pub(super) require_complete: bool,
+}
 
-    /// Fail only on findings that this file does not know; `layersift baseline create` writes it
-    #[arg(long, value_name = "FILE", help_heading = "Gate")]
-    pub(super) baseline: Option<PathBuf>,
+impl GateArguments {
+    pub(super) fn gate(&self) -> Gate {
+        Gate {
+            fail_on: self.fail_on.0,
+            min_confidence: self.min_confidence,
+            whose: self.whose,
+            gaps: if self.require_complete { Gaps::Fail } else { Gaps::Warn },
+        }
+    }
+}
+
+const CONVERT_EXAMPLES: &str = "\
+Examples:
+  One scan, and the other formats later:
+      layersift scan app.tar --format json --output report.json
+      layersift convert report.json --output sarif=app.sarif --output html=app.html
+  What a report of elsewhere says:
+      curl -s https://ci.example.com/report.json | layersift convert -";
+
+#[derive(Debug, Args)]
+#[command(after_help = CONVERT_EXAMPLES)]
+pub(super) struct ConvertArguments {
+    /// A report that `scan --format json` wrote; `-` is standard input
+    #[arg(value_name = "REPORT")]
+    pub(super) input: PathBuf,
+
+    #[command(flatten)]
+    pub(super) report: ReportArguments,
+
+    #[command(flatten)]
+    pub(super) gate: GateArguments,
+}
+
+const DIFF_EXAMPLES: &str = "\
+Examples:
+  What the new image has that the old one has not:
+      layersift diff app-1.4.tar app-1.5.tar
+  The same where a report of the old one was kept:
+      layersift diff report-1.4.json app-1.5.tar --format markdown
+
+Exit codes:
+  0  nothing new at or above the gate, and all of NEW was read
+  1  something new at or above the gate
+  2  wrong usage, or one of the two could not be opened, or they cannot be compared
+  3  nothing new at or above the gate, but something of NEW could not be read (1 with --require-complete)";
+
+#[derive(Debug, Args)]
+#[command(after_help = DIFF_EXAMPLES, override_usage = "layersift diff [OPTIONS] <OLD> <NEW>")]
+pub(super) struct DiffArguments {
+    #[command(flatten)]
+    pub(super) read: ReadArguments,
+
+    #[command(flatten)]
+    pub(super) report: ReportArguments,
+
+    #[command(flatten)]
+    pub(super) gate: GateArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SchemaArguments {
+    /// Which format's
+    #[arg(
+        long, value_name = "FORMAT", default_value = "json", ignore_case = true,
+        value_parser = words::<FormatName>([FormatName::Json.as_str(), FormatName::Jsonl.as_str()])
+    )]
+    pub(super) format: FormatName,
 }
 
 /// What to read, and how.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct ReadArguments {
     /// Image archives, OCI layouts, folders, or names of images in registries; `-` is standard input
     #[arg(required = true, value_name = "IMAGE")]
@@ -232,7 +325,7 @@ pub(super) struct ReadArguments {
 }
 
 /// Where what is not said on the command line may be said.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct ProjectArguments {
     /// The project file; without it layersift.toml in this folder, or in one above it up to the repository's or your home folder
     #[arg(long, value_name = "FILE", conflicts_with = "no_config", help_heading = "Configuration")]
@@ -320,7 +413,7 @@ pub(super) struct KnownArguments {
 const AFTER: usize = 900;
 
 /// Which findings are accepted.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct AllowArguments {
     /// Read what is accepted from this file; without it from .layersiftignore here or in a folder above
     #[arg(
@@ -339,7 +432,7 @@ pub(super) struct AllowArguments {
 }
 
 /// Which rules take part.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct ChoiceArguments {
     /// Use only these rules, separated by commas: by id, tag, provider or severity; globs (`aws-*`) and prefixes (`tag:vcs`) may be used
     #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = "Rules")]
@@ -509,9 +602,9 @@ mod tests {
     #[test]
     fn defaults_gate_on_anything_likely() {
         let scan = scan("").unwrap();
-        assert_eq!((scan.fail_on, scan.min_confidence, scan.exit_code), (FailOn(Some(Severity::Low)), Confidence::Likely, 1));
-        assert_eq!((scan.format, scan.scope, scan.severity), (FormatName::Table, Scope::All, vec![]));
-        assert_eq!((scan.gate, scan.base.len()), (Whose::All, 0));
+        assert_eq!((scan.gate.gate(), scan.exit_code), (Gate::default(), 1));
+        assert_eq!((scan.report.format, scan.scope, scan.severity), (FormatName::Table, Scope::All, vec![]));
+        assert!(scan.base.is_empty());
         assert_eq!(scan.read.targets, ["app.tar"]);
     }
 
@@ -519,7 +612,7 @@ mod tests {
     fn words_are_read_without_regard_to_case() {
         let scan = scan("--severity CRITICAL,High --fail-on NEVER --scope Deleted --format JSON --min-confidence Possible").unwrap();
         assert_eq!(scan.severity, [Severity::Critical, Severity::High]);
-        assert_eq!((scan.fail_on, scan.scope, scan.format), (FailOn(None), Scope::Deleted, FormatName::Json));
+        assert_eq!((scan.gate.fail_on, scan.scope, scan.report.format), (FailOn(None), Scope::Deleted, FormatName::Json));
     }
 
     #[test]
@@ -537,7 +630,7 @@ mod tests {
     fn an_output_may_say_its_format() {
         let to = |format, path: &str| Destination { format, path: PathBuf::from(path) };
         let scan = scan("-o report.txt --output SARIF=a=b.sarif --output x=y").unwrap();
-        assert_eq!(scan.output, [to(None, "report.txt"), to(Some(FormatName::Sarif), "a=b.sarif"), to(None, "x=y")]);
+        assert_eq!(scan.report.output, [to(None, "report.txt"), to(Some(FormatName::Sarif), "a=b.sarif"), to(None, "x=y")]);
     }
 
     #[test]

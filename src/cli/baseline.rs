@@ -33,21 +33,27 @@ pub(super) fn load(path: &Path, key: Option<&Key>) -> Result<Baseline, CliError>
     Baseline::parse(&text, key.map(Key::name)).map_err(|error| CliError::Baseline { path: path.to_owned(), error })
 }
 
+/// All of `scan` that is not suppressed.
+pub(super) fn of(scan: &Scan, redactor: &Redactor) -> Baseline {
+    let known = scan.findings.iter().filter(|finding| finding.suppressed.is_none()).map(|finding| remember(finding, redactor));
+    Baseline::new(scan.fingerprint_key.clone(), known)
+}
+
 fn create(arguments: &KnownArguments, layers: &Layers) -> Result<u8, CliError> {
     if arguments.file.exists() {
         return Err(CliError::BaselineExists { path: arguments.file.clone() });
     }
     let key = key::load(arguments.read.key_file.as_deref())?;
-    let outcome = scan::read(&arguments.read, layers, key.clone())?;
-    keep(arguments, key.as_ref(), &outcome, None)
+    let outcome = scan::read(&arguments.read, layers, key)?;
+    keep(arguments, &outcome, None)
 }
 
 fn update(arguments: &KnownArguments, layers: &Layers) -> Result<u8, CliError> {
     let key = key::load(arguments.read.key_file.as_deref())?;
     let former = load(&arguments.file, key.as_ref())?;
-    let mut outcome = scan::read(&arguments.read, layers, key.clone())?;
+    let mut outcome = scan::read(&arguments.read, layers, key)?;
     let compared = former.compare(&mut outcome.scan);
-    keep(arguments, key.as_ref(), &outcome, Some(compared))
+    keep(arguments, &outcome, Some(compared))
 }
 
 fn diff(arguments: &KnownArguments, layers: &Layers) -> Result<u8, CliError> {
@@ -66,14 +72,13 @@ fn diff(arguments: &KnownArguments, layers: &Layers) -> Result<u8, CliError> {
 }
 
 /// Writes the baseline and says so. A baseline of a scan that failed would call the rest fixed: nothing is written then.
-fn keep(arguments: &KnownArguments, key: Option<&Key>, outcome: &Outcome, compared: Option<Compared>) -> Result<u8, CliError> {
+fn keep(arguments: &KnownArguments, outcome: &Outcome, compared: Option<Compared>) -> Result<u8, CliError> {
     let redactor = Redactor::new(&outcome.scan, Exposure::Redacted);
     scan::complain_of(&outcome.failures, &redactor);
     if !outcome.failures.is_empty() {
         return Ok(FATAL);
     }
-    let known = outcome.scan.findings.iter().filter(|finding| finding.suppressed.is_none()).map(|finding| remember(finding, &redactor));
-    let baseline = Baseline::new(key.map(Key::name), known);
+    let baseline = of(&outcome.scan, &redactor);
     std::fs::write(&arguments.file, baseline.to_json()).map_err(|error| CliError::Output { path: arguments.file.clone(), error })?;
     if !arguments.read.quiet {
         let changed = compared.map(|compared| format!(" ({})", summary(compared))).unwrap_or_default();
@@ -98,7 +103,7 @@ fn summary(compared: Compared) -> String {
 }
 
 /// A line for each finding that is new or has moved and for each that is fixed, and one that counts.
-fn changes(scan: &Scan, redactor: &Redactor, compared: Compared, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn changes(scan: &Scan, redactor: &Redactor, compared: Compared, out: &mut dyn Write) -> io::Result<()> {
     let changed = |finding: &&Finding| finding.suppressed.is_none() && finding.novelty.is_some_and(|novelty| novelty != Novelty::Known);
     for finding in scan.findings.iter().filter(changed) {
         let word = finding.novelty.map_or("", Novelty::as_str);
@@ -112,6 +117,6 @@ fn changes(scan: &Scan, redactor: &Redactor, compared: Compared, out: &mut dyn W
 
 fn line(out: &mut dyn Write, word: &str, finding: &Remembered) -> io::Result<()> {
     // A baseline is a file like any other: somebody may have put anything in it.
-    let (id, rule, place) = (terminal(&finding.id), terminal(&finding.rule), terminal(&finding.place));
+    let [id, rule, place] = [&finding.id, &finding.rule, &finding.place].map(|text| terminal(text));
     writeln!(out, "{word:<6} {:<8} {rule}  {place}  {id}", finding.severity)
 }

@@ -10,6 +10,7 @@ use crate::dockerfile::DockerfileError;
 use crate::finding::BaselineError;
 use crate::finding::allow::AllowError;
 use crate::finding::fingerprint::WeakKey;
+use crate::report::ReportError;
 use crate::rule::RuleError;
 use crate::source::SourceError;
 
@@ -57,6 +58,28 @@ pub(super) enum CliError {
         path: PathBuf,
         /// Why.
         error: DockerfileError,
+    },
+    /// A report that cannot be used.
+    #[error("cannot use {}: {error}", .path.display())]
+    Report {
+        /// The report.
+        path: PathBuf,
+        /// Why.
+        error: ReportError,
+    },
+    /// A comparison of more or fewer than two.
+    #[error("two images or reports can be compared, and {given} were given")]
+    NotTwo {
+        /// How many there are.
+        given: usize,
+    },
+    /// A comparison of what cannot be compared.
+    #[error("cannot compare with {old}: {error}")]
+    OtherKey {
+        /// What to compare with.
+        old: String,
+        /// Why not.
+        error: BaselineError,
     },
     /// A new baseline in the place of an old one.
     #[error("there is a baseline at {} already", .path.display())]
@@ -171,6 +194,12 @@ impl CliError {
                 Some("give the key that the baseline was made with (--key-file or LAYERSIFT_KEY), or create the baseline anew")
             }
             CliError::Baseline { .. } => Some("`layersift baseline create IMAGE` writes one"),
+            CliError::Report { error: ReportError::NoReport { .. }, .. } => Some("`layersift scan IMAGE --format json` writes one"),
+            CliError::Report { error: ReportError::Schema { .. } | ReportError::Field { .. }, .. } => {
+                Some("if a later layersift wrote it, that one can read it")
+            }
+            CliError::NotTwo { .. } => Some("layersift diff OLD NEW"),
+            CliError::OtherKey { .. } => Some("scan both with the same key (--key-file or LAYERSIFT_KEY), or both without one"),
             CliError::BaselineExists { .. } => Some("`layersift baseline update` writes it anew and says what changed"),
             CliError::Dockerfile { error: DockerfileError::NoSuchStage { .. }, .. } => {
                 Some("--target takes the name of a stage (`FROM ... AS name`) or its number, from 0")

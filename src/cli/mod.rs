@@ -8,6 +8,8 @@ mod arguments;
 mod base;
 mod baseline;
 mod config;
+mod convert;
+mod diff;
 mod dockerfile;
 mod error;
 mod key;
@@ -15,11 +17,13 @@ mod output;
 mod plugin;
 mod progress;
 mod registry;
+mod report_file;
 mod reports;
 mod rules;
 mod scan;
 mod schema;
 mod size;
+mod streams;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -57,12 +61,14 @@ fn perform(words: &[OsString]) -> Result<u8, CliError> {
     remark(&layers);
     match arguments.verb {
         Verb::Scan(arguments) => scan::run(*arguments, &layers),
+        Verb::Convert(arguments) => convert::run(&arguments),
+        Verb::Diff(arguments) => diff::run(&arguments, &layers),
         Verb::Baseline(arguments) => baseline::run(arguments, &layers),
         Verb::Rules(arguments) => rules::run(arguments),
         Verb::Config(arguments) => match arguments.verb {
             ConfigVerb::Show(arguments) => config::show::run(&arguments),
         },
-        Verb::Schema => schema::run(),
+        Verb::Schema(arguments) => schema::run(&arguments),
         Verb::DockerPlugin { verb: DockerPluginVerb::Install } => plugin::install(),
         Verb::DockerPlugin { verb: DockerPluginVerb::Uninstall } => plugin::uninstall(),
     }

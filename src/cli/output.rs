@@ -64,14 +64,14 @@ impl Output {
     }
 
     /// Lets `write` write. A reader that has gone away (`| head`) has what it wanted, and is no error.
-    pub(super) fn write(self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), CliError> {
+    pub(super) fn write(&mut self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), CliError> {
         match self {
             Output::Stdout => {
                 let mut out = io::stdout().lock();
                 let written = write(&mut out).and_then(|()| out.flush());
                 unless_gone(written).map_err(CliError::Stdout)
             }
-            Output::File(path, mut file) => write(&mut file).map_err(|error| CliError::Output { path, error }),
+            Output::File(path, file) => write(file).map_err(|error| CliError::Output { path: path.clone(), error }),
         }
     }
 }

@@ -17,7 +17,7 @@ pub(super) const VARIABLES: [&str; 3] = ["LAYERSIFT_REGISTRY", "LAYERSIFT_REGIST
 const MAX_PASSWORD: u64 = 64 << 10;
 
 /// How to deal with registries. Nothing of it can be set in a project file or a variable: who commits a file must not say whom to trust.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct RegistryArguments {
     /// User for the registry of the images; without it, what `docker login` and `podman login` keep is used
     #[arg(long, value_name = "NAME", requires = "password_stdin", help_heading = "Registry")]

@@ -37,9 +37,14 @@ impl Reports {
         Ok(Self(reports))
     }
 
+    /// Takes out the places of the reports that are written while the scan goes on.
+    pub(super) fn take_streams(&mut self) -> Vec<Output> {
+        self.0.extract_if(.., |(format, _)| *format == FormatName::Jsonl).map(|(_, output)| output).collect()
+    }
+
     /// Writes them all.
     pub(super) fn write(self, scan: &Scan, context: &mut Context) -> Result<(), CliError> {
-        for (format, output) in self.0 {
+        for (format, mut output) in self.0 {
             (context.width, context.colour) = (output.width(), output.colour());
             output.write(|out| format.format().write(scan, context, out))?;
         }

@@ -8,9 +8,10 @@ use super::config::Layers;
 use super::dockerfile::Given;
 use super::error::{CliError, source_hint};
 use super::reports::Reports;
+use super::streams::{Streams, Watch};
 use super::{FATAL, allow, base, baseline, clean, complain, key, note, progress, rules};
 use crate::finding::fingerprint::Key;
-use crate::finding::{Filter, Gaps, Gate, Reason, Scan};
+use crate::finding::{Filter, Gate, Reason, Scan};
 use crate::report::{Colour, Context, Exposure, Redactor, Suppressed, Times};
 use crate::rule::RuleSet;
 use crate::scan::{self, Base, Comments, Failure, Options, Outcome, Verify};
@@ -44,13 +45,14 @@ pub(super) fn run_on(arguments: &ScanArguments, targets: Targets, layers: &Layer
         return Err(CliError::StageOfNothing);
     }
     let dockerfile = arguments.dockerfile.as_deref().map(|path| Given::load(path, arguments.target.as_deref())).transpose()?;
-    let reports = Reports::open(arguments.format, &arguments.output, plan.exposure)?;
+    let mut reports = Reports::open(arguments.report.format, &arguments.report.output, plan.exposure)?;
+    let streams = Streams::new(reports.take_streams(), plan.exposure);
     if plan.exposure == Exposure::Shown && !arguments.read.quiet && io::stderr().is_terminal() {
         note("note", "secrets will be shown in clear");
     }
     let started = now();
     let rules = load_rules(&arguments.read)?;
-    let mut outcome = read_with(&arguments.read, targets, &rules, key, &arguments.base)?;
+    let mut outcome = read_with(&arguments.read, targets, &rules, key, &arguments.base, &streams)?;
     allow::apply(&allowed, &arguments.read, &mut outcome, now());
     if let Some(baseline) = baseline {
         baseline.compare(&mut outcome.scan);
@@ -60,13 +62,13 @@ pub(super) fn run_on(arguments: &ScanArguments, targets: Targets, layers: &Layer
         further = dockerfile.secrets(&rules);
         dockerfile.advise(&mut outcome.scan);
     }
-    plan.conclude(outcome, &further, reports, started)
+    plan.conclude(outcome, &further, reports, streams, started)
 }
 
 /// Scans what `arguments` name, and suppresses what is allowed.
 pub(super) fn read(arguments: &ReadArguments, layers: &Layers, key: Option<Key>) -> Result<Outcome, CliError> {
     let allowed = allow::load(&arguments.allow, layers)?;
-    let mut outcome = read_with(arguments, targets(arguments), &load_rules(arguments)?, key, &[])?;
+    let mut outcome = read_with(arguments, targets(arguments), &load_rules(arguments)?, key, &[], &Streams::none())?;
     allow::apply(&allowed, arguments, &mut outcome, now());
     Ok(outcome)
 }
@@ -79,21 +81,25 @@ fn load_rules(arguments: &ReadArguments) -> Result<RuleSet, CliError> {
     Ok(rules)
 }
 
-/// Scans `targets` with `rules`; they may be built on the images that `bases` names.
+/// Scans `targets` with `rules`; they may be built on the images that `bases` names. `streams` are told of layers as they are read.
 fn read_with(
     arguments: &ReadArguments,
     targets: Targets,
     rules: &RuleSet,
     key: Option<Key>,
     bases: &[String],
+    streams: &Streams,
 ) -> Result<Outcome, CliError> {
     let registry = arguments.registry.options(&targets.references)?;
     let bases = base::open(bases, arguments, &registry)?;
     let mut notes: Vec<String> = bases.iter().flat_map(Base::notes).cloned().collect();
-    let progress = progress::progress(!arguments.quiet && !arguments.no_progress);
-    let mut outcome = scan::run(&targets.references, rules, &Options { bases, registry, ..options(arguments, key) }, &*progress);
+    let options = Options { bases, registry, ..options(arguments, key) };
+    streams.start(&scan::begin(rules, &options));
+    let wanted = !arguments.quiet && !arguments.no_progress && !streams.on_stdout();
+    let watch = Watch { progress: progress::progress(wanted), streams };
+    let mut outcome = scan::run(&targets.references, rules, &options, &watch);
     // The line has to go before anything else is written to the terminal.
-    drop(progress);
+    drop(watch);
     if !arguments.quiet {
         notes.extend(outcome.notes.iter().filter(|note| !notes.contains(note)).cloned().collect::<Vec<_>>());
         notes.iter().for_each(|text| note("warning", &clean(text)));
@@ -124,7 +130,7 @@ fn options(arguments: &ReadArguments, key: Option<Key>) -> Options {
 }
 
 /// Seconds since 1970; none on a machine whose clock says it is earlier.
-fn now() -> Option<i64> {
+pub(super) fn now() -> Option<i64> {
     SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|since| i64::try_from(since.as_secs()).ok())
 }
 
@@ -166,14 +172,9 @@ impl Plan {
     fn new(arguments: &ScanArguments) -> Self {
         let severities = arguments.severity.iter().copied().collect();
         Self {
-            exposure: if arguments.show_secrets { Exposure::Shown } else { Exposure::Redacted },
+            exposure: arguments.report.exposure(),
             filter: Filter { severities: (!arguments.severity.is_empty()).then_some(severities), scope: arguments.scope },
-            gate: Gate {
-                fail_on: arguments.fail_on.0,
-                min_confidence: arguments.min_confidence,
-                whose: arguments.gate,
-                gaps: if arguments.require_complete { Gaps::Fail } else { Gaps::Warn },
-            },
+            gate: arguments.gate.gate(),
             suppressed: if arguments.show_suppressed { Suppressed::Listed } else { Suppressed::Counted },
             findings_code: arguments.exit_code,
             quiet: arguments.read.quiet,
@@ -181,13 +182,21 @@ impl Plan {
     }
 
     /// Writes the report, says what failed, and gives the exit code. Reports show none of the `further` secrets either.
-    fn conclude(&self, outcome: Outcome, further: &[Vec<u8>], reports: Reports, started: Option<i64>) -> Result<u8, CliError> {
+    fn conclude(
+        &self,
+        outcome: Outcome,
+        further: &[Vec<u8>],
+        reports: Reports,
+        streams: Streams,
+        started: Option<i64>,
+    ) -> Result<u8, CliError> {
         let Outcome { mut scan, failures, .. } = outcome;
         // All secrets have to be known before some findings are filtered out.
         let redactor = Redactor::with(&scan, further, self.exposure);
         self.filter.apply(&mut scan);
         let times = Times { started: started.unwrap_or_default(), ended: now().unwrap_or_default() };
         let mut context = Context { redactor, gate: self.gate, suppressed: self.suppressed, width: 0, colour: Colour::Plain, times };
+        streams.finish(&scan, &context)?;
         reports.write(&scan, &mut context)?;
         if !self.quiet {
             base::notes(&scan, self.gate.whose, &context.redactor);
@@ -264,8 +273,8 @@ mod tests {
         let path = std::env::temp_dir().join(name);
         let arguments = arguments(&format!("{flags} --output {}", path.display()));
         let plan = Plan::new(&arguments);
-        let reports = Reports::open(arguments.format, &arguments.output, plan.exposure).unwrap();
-        let code = plan.conclude(Outcome { scan, failures, notes: Vec::new() }, &[], reports, None).unwrap();
+        let reports = Reports::open(arguments.report.format, &arguments.report.output, plan.exposure).unwrap();
+        let code = plan.conclude(Outcome { scan, failures, notes: Vec::new() }, &[], reports, Streams::none(), None).unwrap();
         let report = std::fs::read_to_string(&path).unwrap();
         std::fs::remove_file(&path).unwrap();
         (code, report)

@@ -137,7 +137,8 @@ pub struct AllowError {
 }
 
 /// What became of an entry in a scan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum AllowState {
     /// It suppresses something.
     Used,

@@ -70,6 +70,15 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// The word in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Clean => "clean",
+            Outcome::Findings => "findings",
+            Outcome::Incomplete(_) => "incomplete",
+        }
+    }
+
     /// The process's exit code, where `findings` is the code for what fails the build. 2 is not among these: it is for a scan that did
     /// not come to its end.
     pub fn exit_code(self, findings: u8) -> u8 {

@@ -18,7 +18,8 @@ pub enum Severity {
 }
 
 /// How sure we are that the text is a credential.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Confidence {
     /// It may be one; does not gate unless asked.
     Possible,

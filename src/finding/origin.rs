@@ -6,7 +6,8 @@ use super::UnknownLevel;
 use crate::oci::Digest;
 
 /// What says that layers are inherited. Only what cannot be made up by whoever builds the image is sure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Evidence {
     /// The base image is at hand, and the hashes of its layers are those of the image's first layers.
     Image,

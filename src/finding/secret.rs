@@ -6,6 +6,9 @@ use std::fmt;
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Secret(Text);
 
+/// Most bytes of a marker.
+const MAX_MARKER: usize = 16;
+
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Text {
     Raw {
@@ -22,13 +25,23 @@ impl Secret {
     pub fn new(bytes: impl Into<Box<[u8]>>, marker: usize) -> Self {
         let bytes = bytes.into();
         // A marker that is most of the text would show most of the text.
-        let marker = if marker * 3 <= bytes.len() { marker.min(16) as u8 } else { 0 };
+        let marker = if marker * 3 <= bytes.len() { marker.min(MAX_MARKER) as u8 } else { 0 };
         Self(Text::Raw { bytes, marker })
     }
 
     /// A secret that is not at hand: `redacted` is what a report showed of it.
     pub fn withheld(redacted: impl Into<Box<str>>) -> Self {
         Self(Text::Withheld(redacted.into()))
+    }
+
+    /// Whether `text` is what [`Secret::redacted`] gives, and so no secret.
+    pub fn is_redacted(text: &str) -> bool {
+        let parts = text.rsplit_once("****(").and_then(|(marker, length)| Some((marker, length.strip_suffix(')')?)));
+        parts.is_some_and(|(marker, length)| {
+            let is_number = !length.is_empty() && length.bytes().all(|byte| byte.is_ascii_digit());
+            let fits = length.parse::<usize>().is_ok_and(|length| marker.len() * 3 <= length);
+            is_number && fits && marker.len() <= MAX_MARKER && marker.bytes().all(|byte| byte.is_ascii_graphic())
+        })
     }
 
     /// The raw bytes, for matching, hashing, and reports that were asked to show secrets; of a withheld one what may be shown.
@@ -77,6 +90,25 @@ mod tests {
     fn formatting_shows_the_marker_and_the_length_only() {
         let secret = Secret::new(*b"ghp_0123456789abcdefghij", 4);
         assert_eq!(format!("{secret} {secret:?}"), "ghp_****(24) Secret(ghp_****(24))");
+    }
+
+    #[test]
+    fn what_redaction_gives_is_told_from_a_secret() {
+        for secret in ["", "hunter2", "ghp_0123456789abcdefghij"] {
+            assert!(Secret::is_redacted(&Secret::new(secret.as_bytes(), 4).redacted()), "{secret}");
+            assert!(!Secret::is_redacted(secret), "{secret}");
+        }
+        for secret in [
+            "hunter2****(8)",
+            "****()",
+            "****(+3)",
+            "****(3) ",
+            "a-b-c-d-e-f-g-h-i****(900)",
+            "a b****(90)",
+            "****(99999999999999999999999)",
+        ] {
+            assert!(!Secret::is_redacted(secret), "{secret}");
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::json::{self as document, Each};
 use super::said::Said;
 use super::{Context, Format, place};
-use crate::finding::{Finding, ImageFacts, Outcome, Scan};
+use crate::finding::{Finding, ImageFacts, Scan};
 
 /// Hard-coded credentials.
 const CWE: u32 = 798;
@@ -47,11 +47,7 @@ struct Document<C: Serialize, V: Serialize> {
 }
 
 fn metadata(scan: &Scan, context: &Context) -> Value {
-    let outcome = match context.gate.outcome(scan) {
-        Outcome::Clean => "clean",
-        Outcome::Findings => "findings",
-        Outcome::Incomplete(_) => "incomplete",
-    };
+    let outcome = context.gate.outcome(scan).as_str();
     let gating = scan.findings.iter().filter(|finding| context.gate.gates(finding)).count();
     let coverage = &scan.coverage;
     json!({

@@ -10,9 +10,9 @@ use std::io;
 
 use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
-use serde_json::ser::{CharEscape, Formatter, PrettyFormatter};
+use serde_json::ser::{CharEscape, CompactFormatter, Formatter, PrettyFormatter};
 
-use self::view::{AllowedView, CoverageView, FindingView, ImageView, LayerReference, Tool};
+pub(super) use self::view::{AllowedView, CoverageView, FindingView, ImageView, LayerReference, Tool, fixed_views};
 use super::{Context, Format, Redactor, sanitise};
 use crate::finding::{Allowed, Finding, ImageFacts, Scan};
 
@@ -25,10 +25,7 @@ pub(super) struct Json;
 impl Format for Json {
     fn write(&self, scan: &Scan, context: &Context, out: &mut dyn io::Write) -> io::Result<()> {
         let redactor = &context.redactor;
-        let layers =
-            scan.images.iter().map(|image| image.layers.iter().map(|layer| LayerReference::new(layer, redactor)).collect()).collect();
-        let report = Report { scan, redactor, layers };
-        write(out, &report)
+        write(out, &Report { scan, redactor, layers: layer_references(scan, redactor) })
     }
 }
 
@@ -38,6 +35,17 @@ pub(super) fn write(out: &mut dyn io::Write, value: &impl Serialize) -> io::Resu
     value.serialize(&mut serde_json::Serializer::with_formatter(&mut out, Careful(PrettyFormatter::new())))?;
     io::Write::write_all(&mut out, b"\n")?;
     io::Write::flush(&mut out)
+}
+
+/// The same in one line.
+pub(super) fn write_line(out: &mut dyn io::Write, value: &impl Serialize) -> io::Result<()> {
+    value.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, Careful(CompactFormatter)))?;
+    out.write_all(b"\n")
+}
+
+/// By image: what findings say of their layers, redacted once.
+pub(super) fn layer_references(scan: &Scan, redactor: &Redactor) -> Vec<Vec<LayerReference>> {
+    scan.images.iter().map(|image| image.layers.iter().map(|layer| LayerReference::new(layer, redactor)).collect()).collect()
 }
 
 struct Report<'a> {
@@ -50,10 +58,11 @@ struct Report<'a> {
 impl<'a> Serialize for Report<'a> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (scan, redactor): (&'a Scan, &'a Redactor) = (self.scan, self.redactor);
-        let tool = Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION"), rules_hash: &scan.rules_hash };
+        let tool = Tool::new(scan);
         let mut report = serializer.serialize_struct("Report", 8)?;
         report.serialize_field("schema", &SCHEMA)?;
         report.serialize_field("tool", &tool)?;
+        report.serialize_field("fingerprint_key", &scan.fingerprint_key)?;
         report.serialize_field("images", &Each(&scan.images, |image: &'a ImageFacts| ImageView::new(image, redactor)))?;
         report.serialize_field(
             "findings",
@@ -61,7 +70,7 @@ impl<'a> Serialize for Report<'a> {
         )?;
         report.serialize_field("coverage", &CoverageView::new(&scan.coverage, redactor))?;
         match &scan.fixed {
-            Some(fixed) => report.serialize_field("fixed", fixed)?,
+            Some(fixed) => report.serialize_field("fixed", &fixed_views(fixed, redactor))?,
             None => report.skip_field("fixed")?,
         }
         if scan.allowed.is_empty() {
@@ -89,10 +98,10 @@ impl<'a, T, V: Serialize, F: Fn(&'a T) -> V> Serialize for Each<'a, T, F> {
     }
 }
 
-/// Pretty-printed JSON, in which the characters that [`sanitise`] is about are written as `\uNNNN`. The values are the same.
-struct Careful(PrettyFormatter<'static>);
+/// JSON laid out as `F` does, in which the characters that [`sanitise`] is about are written as `\uNNNN`. The values are the same.
+struct Careful<F>(F);
 
-impl Formatter for Careful {
+impl<F: Formatter> Formatter for Careful<F> {
     fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
         let mut rest = fragment;
         while let Some((at, character)) = rest.char_indices().find(|(_, character)| sanitise::is_dangerous(*character)) {
@@ -209,6 +218,7 @@ mod tests {
         let expected = json!({
             "schema": 1,
             "tool": { "name": "layersift", "version": env!("CARGO_PKG_VERSION"), "rules_hash": "r0" },
+            "fingerprint_key": null,
             "images": [],
             "findings": [],
             "coverage": {

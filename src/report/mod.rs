@@ -10,9 +10,11 @@ mod github;
 mod gitlab;
 mod html;
 mod json;
+pub mod jsonl;
 mod junit;
 mod markdown;
 mod place;
+pub mod read;
 pub mod redact;
 mod said;
 pub mod sanitise;
@@ -27,6 +29,7 @@ use std::fmt;
 use std::io;
 use std::str::FromStr;
 
+pub use read::{ReportError, read};
 pub use redact::{Exposure, Redactor};
 pub use times::Times;
 
@@ -34,6 +37,9 @@ use crate::finding::{Finding, Gate, Remembered, Scan};
 
 /// The JSON Schema (draft 2020-12) of the JSON report.
 pub const JSON_SCHEMA: &str = include_str!("schema/report-1.schema.json");
+
+/// The JSON Schema of a line of the stream; refers to [`JSON_SCHEMA`].
+pub const JSONL_SCHEMA: &str = include_str!("schema/jsonl-1.schema.json");
 
 /// What a report is written with, besides the scan.
 #[derive(Debug)]
@@ -107,6 +113,8 @@ pub enum FormatName {
     Csv,
     /// CycloneDX, to be signed.
     CycloneDx,
+    /// One JSON value a line; see [`JSONL_SCHEMA`].
+    Jsonl,
 }
 
 const FORMATS: &[(FormatName, &str, &(dyn Format + Sync))] = &[
@@ -120,6 +128,7 @@ const FORMATS: &[(FormatName, &str, &(dyn Format + Sync))] = &[
     (FormatName::Html, "html", &html::Html),
     (FormatName::Csv, "csv", &csv::Csv),
     (FormatName::CycloneDx, "cyclonedx", &cyclonedx::CycloneDx),
+    (FormatName::Jsonl, "jsonl", &jsonl::Jsonl),
 ];
 
 /// A word that names no format.

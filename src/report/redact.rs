@@ -16,7 +16,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 
 use super::sanitise;
-use crate::finding::Scan;
+use crate::finding::{Scan, Secret};
 
 /// Whether a report shows secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -57,7 +57,7 @@ impl Redactor {
     pub fn with(scan: &Scan, further: &[Vec<u8>], exposure: Exposure) -> Self {
         let mut redactor = Self { exposure, forms: Vec::new(), shorter: Vec::new(), heads: Box::new([0; HEADS / 64]) };
         if exposure == Exposure::Redacted {
-            let found = scan.findings.iter().map(|finding| finding.secret.expose());
+            let found = scan.findings.iter().map(|finding| &finding.secret).filter(|secret| !secret.is_withheld()).map(Secret::expose);
             let secrets: HashSet<&[u8]> = found.chain(further.iter().map(Vec::as_slice)).collect();
             redactor.learn(&secrets);
         }

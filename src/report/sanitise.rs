@@ -21,6 +21,23 @@ pub fn bytes(bytes: &[u8]) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
+/// The bytes that [`bytes`] wrote as `text`, as far as that can be told.
+pub fn unescape(text: &str) -> Cow<'_, [u8]> {
+    let mut plain = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("\\x") {
+        let escaped = rest.get(at + 2..at + 4).and_then(|digits| u8::from_str_radix(digits, 16).ok()).filter(|byte| !byte.is_ascii());
+        plain.extend_from_slice(&rest.as_bytes()[..at]);
+        match escaped {
+            Some(byte) => plain.push(byte),
+            None => plain.extend_from_slice(b"\\x"),
+        }
+        rest = &rest[at + if escaped.is_some() { 4 } else { 2 }..];
+    }
+    plain.extend_from_slice(rest.as_bytes());
+    if bytes(&plain) == text { Cow::Owned(plain) } else { Cow::Borrowed(text.as_bytes()) }
+}
+
 /// `text` with control, bidi and invisible characters escaped, line breaks among them: `\x1b`, `\u{202e}`.
 pub fn terminal(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_dangerous) {
@@ -70,6 +87,15 @@ mod tests {
             assert!(matches!(terminal(text), Cow::Borrowed(same) if same == text));
             assert!(matches!(bytes(text.as_bytes()), Cow::Borrowed(same) if same == text));
         }
+    }
+
+    #[test]
+    fn escaped_bytes_are_read_back() {
+        for plain in [&b"plain"[..], b"/a\xff\xfe/\xc3\xa4\xc3", b"\\x41\\xzz\\x", b"\\x", b""] {
+            assert_eq!(&*unescape(&bytes(plain)), plain);
+        }
+        // This would be written as a letter.
+        assert_eq!(&*unescape("\\xc3\\xa4"), b"\\xc3\\xa4");
     }
 
     #[test]

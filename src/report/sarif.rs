@@ -40,7 +40,10 @@ impl Format for Sarif {
                 }
                 result
             }),
-            properties: json!({ "rulesHash": scan.rules_hash, "fixed": scan.fixed }),
+            properties: json!({
+                "rulesHash": scan.rules_hash,
+                "fixed": scan.fixed.as_ref().map(|fixed| document::fixed_views(fixed, &context.redactor)),
+            }),
         };
         document::write(out, &Log { schema: SCHEMA, version: "2.1.0", runs: [run] })
     }

@@ -38,6 +38,11 @@ impl Format for Table {
     }
 }
 
+/// What findings of the same secret share. Of secrets that are withheld, only the id tells one from another.
+fn same_secret(finding: &Finding) -> (&str, &[u8]) {
+    (&finding.secret_id, finding.secret.expose())
+}
+
 /// What all parts of the report need.
 struct Page<'a> {
     scan: &'a Scan,
@@ -45,7 +50,7 @@ struct Page<'a> {
     ink: Ink,
     groups: Vec<Group<'a>>,
     /// The numbers of the findings of each secret.
-    numbers: HashMap<&'a [u8], Vec<usize>>,
+    numbers: HashMap<(&'a str, &'a [u8]), Vec<usize>>,
     /// The number of each finding, by its image and id.
     by_id: HashMap<(usize, &'a str), usize>,
 }
@@ -53,9 +58,9 @@ struct Page<'a> {
 impl<'a> Page<'a> {
     fn new(scan: &'a Scan, context: &'a Context) -> Self {
         let groups = groups(scan);
-        let mut numbers: HashMap<&[u8], Vec<usize>> = HashMap::new();
+        let mut numbers: HashMap<_, Vec<usize>> = HashMap::new();
         for (number, finding) in groups.iter().flat_map(Group::numbered) {
-            numbers.entry(finding.secret.expose()).or_default().push(number);
+            numbers.entry(same_secret(finding)).or_default().push(number);
         }
         let by_id = groups
             .iter()

@@ -9,6 +9,7 @@ mod bounds;
 mod browser;
 mod cli;
 mod config;
+mod convert;
 mod determinism;
 mod dockerfile;
 mod engine;

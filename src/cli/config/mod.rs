@@ -165,7 +165,7 @@ mod tests {
 
     fn fail_on(file: &str, variables: &[(&str, &str)], flags: &str) -> Option<Severity> {
         match over(file, variables, &format!("scan x {flags}")).verb {
-            Verb::Scan(scan) => scan.fail_on.0,
+            Verb::Scan(scan) => scan.gate.fail_on.0,
             _ => unreachable!(),
         }
     }
@@ -187,7 +187,7 @@ mod tests {
         assert_eq!(scan.severity, [Severity::Low]);
         assert_eq!((scan.read.quiet, scan.read.no_verify, scan.read.jobs.map(|jobs| jobs.get())), (true, false, Some(3)));
         let Verb::Scan(scan) = over(file, &[], "scan x --quiet=false --require-complete -j2").verb else { unreachable!() };
-        assert_eq!((scan.read.quiet, scan.read.no_verify, scan.require_complete), (false, true, true));
+        assert_eq!((scan.read.quiet, scan.read.no_verify, scan.gate.require_complete), (false, true, true));
         assert_eq!(scan.severity, [Severity::High, Severity::Critical]);
     }
 

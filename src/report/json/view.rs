@@ -6,28 +6,52 @@ use serde::Serialize;
 
 use super::super::{Exposure, Redactor, sanitise};
 use crate::finding::{
-    Allowed, BaseFacts, Coverage, DockerfileFix, Finding, ImageFacts, KeyFacts, LayerFacts, Novelty, Part, Place, Skipped, Spot,
-    Suppression, Visibility,
+    Allowed, BaseFacts, Coverage, DockerfileFix, Finding, ImageFacts, KeyFacts, LayerFacts, Novelty, Part, Place, Remembered, Scan,
+    Skipped, Spot, StepFacts, Suppression, Visibility,
 };
 
 /// An instruction stands in full under `images`; repeated in each finding, a long one would make the report as long as their product.
 const MAX_REPEATED: usize = 500;
 
 #[derive(Serialize)]
-pub(super) struct Tool<'a> {
-    pub(super) name: &'a str,
-    pub(super) version: &'a str,
-    pub(super) rules_hash: &'a str,
+pub(in super::super) struct Tool<'a> {
+    name: &'a str,
+    version: &'a str,
+    rules_hash: &'a str,
+}
+
+impl<'a> Tool<'a> {
+    pub(in super::super) fn new(scan: &'a Scan) -> Self {
+        Self { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION"), rules_hash: &scan.rules_hash }
+    }
+}
+
+/// What was known before and is gone; its place may name a secret that only the scan found.
+pub(in super::super) fn fixed_views(fixed: &[Remembered], redactor: &Redactor) -> Vec<Remembered> {
+    fixed.iter().map(|one| Remembered { place: redactor.text(&one.place).into_owned(), ..one.clone() }).collect()
 }
 
 #[derive(Serialize)]
-pub(super) struct ImageView {
+pub(in super::super) struct ImageView {
     source: String,
     name: Option<String>,
     digest: Option<String>,
     platform: Option<String>,
     layers: Vec<LayerView>,
     base: Option<BaseView>,
+    history: Vec<StepView>,
+}
+
+#[derive(Serialize)]
+struct StepView {
+    created_by: Option<String>,
+    layer: Option<usize>,
+}
+
+impl StepView {
+    fn new(step: &StepFacts, redactor: &Redactor) -> Self {
+        Self { created_by: step.created_by.as_deref().map(|text| redactor.text(text).into_owned()), layer: step.layer }
+    }
 }
 
 #[derive(Serialize)]
@@ -59,7 +83,7 @@ struct LayerView {
 }
 
 impl ImageView {
-    pub(super) fn new(image: &ImageFacts, redactor: &Redactor) -> Self {
+    pub(in super::super) fn new(image: &ImageFacts, redactor: &Redactor) -> Self {
         Self {
             source: redactor.text(&image.source).into_owned(),
             name: image.name.as_deref().map(|name| redactor.text(name).into_owned()),
@@ -67,6 +91,7 @@ impl ImageView {
             platform: image.platform.as_ref().map(|platform| redactor.text(&platform.to_string()).into_owned()),
             layers: image.layers.iter().map(|layer| LayerView::new(layer, redactor)).collect(),
             base: image.base.as_ref().map(|base| BaseView::new(base, redactor)),
+            history: image.history.iter().map(|step| StepView::new(step, redactor)).collect(),
         }
     }
 }
@@ -85,7 +110,7 @@ impl LayerView {
 
 /// A layer as findings name it.
 #[derive(Serialize)]
-pub(super) struct LayerReference {
+pub(in super::super) struct LayerReference {
     index: usize,
     digest: Option<String>,
     diff_id: Option<String>,
@@ -93,7 +118,7 @@ pub(super) struct LayerReference {
 }
 
 impl LayerReference {
-    pub(super) fn new(layer: &LayerFacts, redactor: &Redactor) -> Self {
+    pub(in super::super) fn new(layer: &LayerFacts, redactor: &Redactor) -> Self {
         let LayerView { index, digest, diff_id, created_by, .. } = LayerView::new(layer, redactor);
         Self { index, digest, diff_id, created_by: created_by.map(shorten) }
     }
@@ -108,7 +133,7 @@ fn shorten(mut text: String) -> String {
 }
 
 #[derive(Serialize)]
-pub(super) struct FindingView<'a> {
+pub(in super::super) struct FindingView<'a> {
     id: &'a str,
     secret_id: &'a str,
     rule: &'a str,
@@ -116,6 +141,8 @@ pub(super) struct FindingView<'a> {
     provider: &'a str,
     docs: Option<&'a str>,
     severity: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule_severity: Option<&'a str>,
     confidence: &'a str,
     secret: String,
     suppressed: Option<SuppressedView>,
@@ -139,7 +166,7 @@ pub(super) struct FindingView<'a> {
 
 impl<'a> FindingView<'a> {
     /// `layers` are those of the finding's image.
-    pub(super) fn new(finding: &'a Finding, layers: &'a [LayerReference], redactor: &Redactor) -> Self {
+    pub(in super::super) fn new(finding: &'a Finding, layers: &'a [LayerReference], redactor: &Redactor) -> Self {
         let rule = &*finding.rule;
         Self {
             id: &finding.id,
@@ -149,6 +176,7 @@ impl<'a> FindingView<'a> {
             provider: &rule.provider,
             docs: rule.docs.as_deref(),
             severity: finding.severity.as_str(),
+            rule_severity: (finding.severity != rule.severity).then(|| rule.severity.as_str()),
             confidence: finding.confidence.as_str(),
             secret: match redactor.exposure() {
                 Exposure::Redacted => finding.secret.redacted(),
@@ -339,7 +367,7 @@ fn part_word(part: &Part, redactor: &Redactor) -> String {
 }
 
 #[derive(Serialize)]
-pub(super) struct AllowedView<'a> {
+pub(in super::super) struct AllowedView<'a> {
     origin: &'a str,
     state: &'static str,
     count: u64,
@@ -355,7 +383,7 @@ impl<'a> AllowedView<'a> {
 }
 
 #[derive(Serialize)]
-pub(super) struct CoverageView {
+pub(in super::super) struct CoverageView {
     layers: u64,
     entries: u64,
     documents: u64,
@@ -375,7 +403,7 @@ struct SkippedView {
 }
 
 impl CoverageView {
-    pub(super) fn new(coverage: &Coverage, redactor: &Redactor) -> Self {
+    pub(in super::super) fn new(coverage: &Coverage, redactor: &Redactor) -> Self {
         Self {
             layers: coverage.layers,
             entries: coverage.entries,

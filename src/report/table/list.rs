@@ -192,7 +192,7 @@ impl<'a> Page<'a> {
 
     /// Names the findings of the same secret.
     fn others(&self, number: usize, finding: &Finding) -> Option<String> {
-        let numbers = self.numbers.get(finding.secret.expose())?;
+        let numbers = self.numbers.get(&super::same_secret(finding))?;
         let first = *numbers.first()?;
         if first < number {
             return Some(format!("the same secret as #{first}"));
