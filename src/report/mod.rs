@@ -9,6 +9,7 @@ mod cyclonedx;
 mod github;
 mod gitlab;
 mod html;
+mod intoto;
 mod json;
 pub mod jsonl;
 mod junit;
@@ -115,6 +116,10 @@ pub enum FormatName {
     CycloneDx,
     /// One JSON value a line; see [`JSONL_SCHEMA`].
     Jsonl,
+    /// An in-toto statement, to be signed.
+    Intoto,
+    /// Its predicate alone, for signers that make the statement.
+    IntotoPredicate,
 }
 
 const FORMATS: &[(FormatName, &str, &(dyn Format + Sync))] = &[
@@ -129,6 +134,8 @@ const FORMATS: &[(FormatName, &str, &(dyn Format + Sync))] = &[
     (FormatName::Csv, "csv", &csv::Csv),
     (FormatName::CycloneDx, "cyclonedx", &cyclonedx::CycloneDx),
     (FormatName::Jsonl, "jsonl", &jsonl::Jsonl),
+    (FormatName::Intoto, "intoto", &intoto::Statement),
+    (FormatName::IntotoPredicate, "intoto-predicate", &intoto::Predicate),
 ];
 
 /// A word that names no format.

@@ -121,8 +121,9 @@ fn no_format_shows_a_secret_of_the_example_to_a_second_scan() {
         let again = scan(&temp.path(format.as_str()));
         let found: Vec<_> = again.findings.iter().map(|finding| (&finding.rule.id, &finding.place)).collect();
         assert!(found.is_empty(), "{format}: {found:?}");
-        // And it would have found them.
+        // And it would have found them, but for what is cut into annotations, and attestations, which hold none in any case.
+        let shows_none = matches!(format, FormatName::Github | FormatName::Intoto | FormatName::IntotoPredicate);
         temp.file(&format!("{format}/report.{format}"), write(&example, format, Exposure::Shown));
-        assert!(!scan(&temp.path(format.as_str())).findings.is_empty() || format == FormatName::Github, "{format}");
+        assert!(!scan(&temp.path(format.as_str())).findings.is_empty() || shows_none, "{format}");
     }
 }
