@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::super::{Exposure, Redactor, sanitise};
 use crate::finding::{
-    Allowed, BaseFacts, Coverage, DockerfileFix, Finding, ImageFacts, KeyFacts, LayerFacts, Novelty, Part, Place, Remembered, Scan,
+    Allowed, BaseFacts, Coverage, DockerfileFix, Finding, ImageFacts, KeyFacts, LayerFacts, Novelty, Origin, Part, Place, Remembered, Scan,
     Skipped, Spot, StepFacts, Suppression, Visibility,
 };
 
@@ -149,6 +149,8 @@ pub(in super::super) struct FindingView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     novelty: Option<&'static str>,
     origin: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin_evidence: Option<&'static str>,
     image: usize,
     place: PlaceView<'a>,
     also: Vec<PlaceView<'a>>,
@@ -185,6 +187,10 @@ impl<'a> FindingView<'a> {
             suppressed: finding.suppressed.as_ref().map(|suppression| SuppressedView::new(suppression, redactor)),
             novelty: finding.novelty.map(Novelty::as_str),
             origin: finding.origin.as_str(),
+            origin_evidence: match finding.origin {
+                Origin::Own => None,
+                Origin::Inherited(evidence) => Some(evidence.as_str()),
+            },
             image: finding.image,
             place: PlaceView::new(&finding.place, layers, redactor),
             also: finding.also.iter().map(|place| PlaceView::new(place, layers, redactor)).collect(),

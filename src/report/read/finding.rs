@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::sanitise;
 use super::{Problem, ours, shape};
 use crate::finding::{
-    Certainty, Counterpart, DockerfileFix, Finding, ImageFacts, KeyFacts, Origin, Part, Place, Position, RuleFacts, Secret, Spot,
+    Certainty, Counterpart, DockerfileFix, Evidence, Finding, ImageFacts, KeyFacts, Origin, Part, Place, Position, RuleFacts, Secret, Spot,
     Suppression, Visibility,
 };
 
@@ -21,10 +21,10 @@ fn finding(given: shape::Finding, images: &[ImageFacts], rules: &mut Rules) -> R
     let index = usize::try_from(given.image.0).ok().and_then(|index| Some((index, images.get(index)?)));
     let (index, image) = index.ok_or_else(|| Problem::new("image", "there is no such image"))?;
     let layers = image.layers.len();
-    let origin = match (given.origin, &image.base) {
-        (shape::Origin::Own, _) => Origin::Own,
-        (shape::Origin::Inherited, Some(base)) => Origin::Inherited(base.evidence),
-        (shape::Origin::Inherited, None) => return Err(Problem::new("origin", "nothing is known of a base of its image")),
+    let origin = match given.origin {
+        shape::Origin::Own => Origin::Own,
+        // Without evidence it is a guess, on which no gate relies.
+        shape::Origin::Inherited => Origin::Inherited(given.origin_evidence.unwrap_or(Evidence::History)),
     };
     // Comparisons go by these.
     if let Some((name, _)) = [("id", &given.id), ("secret_id", &given.secret_id)].into_iter().find(|(_, id)| id.is_empty()) {

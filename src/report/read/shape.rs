@@ -97,6 +97,7 @@ pub(super) struct Finding {
     pub(super) novelty: Option<Novelty>,
     #[serde(default)]
     pub(super) origin: Origin,
+    pub(super) origin_evidence: Option<Evidence>,
     pub(super) image: Number,
     pub(super) place: Place,
     pub(super) also: Vec<Place>,
@@ -113,8 +114,8 @@ pub(super) struct Finding {
     pub(super) dockerfile: Option<Dockerfile>,
 }
 
-/// Who brought it; the evidence stands with the image.
-#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Default)]
+/// Who brought it.
+#[derive(Deserialize, Default)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Origin {
     #[default]

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::{Exposure, FormatName, sanitise, testing};
 use super::*;
-use crate::finding::{Counterpart, Novelty, Part, Place, Reason, Remembered, Severity};
+use crate::finding::{Counterpart, DockerfileFix, Evidence, Novelty, Origin, Part, Place, Reason, Remembered, Severity, Spot};
 
 fn write(scan: &Scan, name: FormatName, exposure: Exposure) -> String {
     let mut out = Vec::new();
@@ -43,6 +43,11 @@ fn compared() -> Scan {
         Place::LayerFile { layer: 0, path: b"/x".to_vec(), inner: Vec::new(), part: Part::LinkTarget, position: None },
         Place::LayerBytes { layer: 2, position },
     ]);
+    let fix = scan.findings[1].dockerfile.clone().unwrap();
+    scan.findings[2].dockerfile = Some(Box::new(DockerfileFix { spot: Spot::Unknown, replacement: None, ignore: None, ..*fix.clone() }));
+    scan.findings[3].dockerfile = Some(Box::new(DockerfileFix { spot: Spot::Base { image: "debian:12".to_owned() }, ..*fix }));
+    // By another evidence than the layers.
+    scan.findings[4].origin = Origin::Inherited(Evidence::History);
     let former = Remembered {
         id: "f".to_owned(),
         secret_id: "s".to_owned(),
@@ -219,6 +224,24 @@ fn what_is_no_report_is_said_to_be_none() {
         assert!(matches!(read(text), Err(ReportError::NoReport { .. })), "{:.20}", text);
     }
     assert!(matches!(read("{\"schema\":1}"), Err(ReportError::Field { .. })));
+}
+
+#[test]
+fn sizes_that_no_image_has_are_refused() {
+    let mut report = rich();
+    let size = json!((1_u64 << 53) - 1);
+    report["images"][0]["layers"] = (0..5_000).map(|index| json!({ "index": index, "size": size })).collect();
+    let error = read(&report.to_string()).unwrap_err().to_string();
+    assert_eq!(error, "its `images[0].layers` cannot be used: their sizes add up to more than any image has");
+}
+
+#[test]
+fn what_is_said_to_be_inherited_without_evidence_is_a_guess() {
+    let mut report = rich();
+    let finding = report["findings"][1].as_object_mut().unwrap();
+    finding.insert("origin".to_owned(), "inherited".into());
+    finding.shift_remove("origin_evidence");
+    assert_eq!(read(&report.to_string()).unwrap().findings[1].origin, Origin::Inherited(Evidence::History));
 }
 
 /// All nodes of a value.
