@@ -99,14 +99,6 @@ pub(super) struct ScanArguments {
     #[command(flatten)]
     pub(super) report: ReportArguments,
 
-    /// The Dockerfile that the images were built from: say which of its lines brought each secret, and what to write instead
-    #[arg(long, value_name = "FILE", help_heading = "Report")]
-    pub(super) dockerfile: Option<PathBuf>,
-
-    /// The stage of the Dockerfile that was built; without it the stage that fits the image's history best
-    #[arg(long, value_name = "STAGE", help_heading = "Report")]
-    pub(super) target: Option<String>,
-
     /// List findings of these severities only, separated by commas
     #[arg(
         long, value_name = "LIST", value_delimiter = ',', ignore_case = true,
@@ -126,6 +118,14 @@ pub(super) struct ScanArguments {
     /// List suppressed findings in the table too, with the reason
     #[arg(long, help_heading = "Report")]
     pub(super) show_suppressed: bool,
+
+    /// The Dockerfile that the images were built from: say which of its lines brought each secret, and what to write instead
+    #[arg(long, value_name = "FILE", help_heading = "Report")]
+    pub(super) dockerfile: Option<PathBuf>,
+
+    /// The stage of the Dockerfile that was built; without it the stage that fits the image's history best
+    #[arg(long, value_name = "STAGE", help_heading = "Report")]
+    pub(super) target: Option<String>,
 
     #[command(flatten)]
     pub(super) gate: GateArguments,

@@ -45,7 +45,8 @@ const MIN_LEN: usize = 6;
 const MIN_LINE: usize = 16;
 const NONE: u32 = u32::MAX;
 const HEADS: usize = 1 << 16;
-const MASK: &[u8] = b"****";
+/// What stands in the place of a secret.
+pub(super) const MASK: &[u8] = b"****";
 
 impl Redactor {
     /// Learns the secrets of `scan`.

@@ -1,7 +1,7 @@
 //! What every report for people says of a finding, in sentences: what it is, where, what became of it, and what to do. Everything is
 //! redacted, sanitised and cut here.
 
-use super::{Context, Exposure, Redactor, change, place, sanitise, words};
+use super::{Context, Exposure, Redactor, change, place, redact, sanitise, words};
 use crate::dockerfile::{self, Kind, Step};
 use crate::finding::{
     BaseFacts, Confidence, Evidence, Finding, Gate, ImageFacts, LayerFacts, Origin, Place, Scan, Severity, Visibility, Whose,
@@ -186,7 +186,9 @@ impl<'a> Said<'a> {
             Place::History { pointer, .. } => {
                 let number: usize = pointer.strip_prefix("/history/")?.split('/').next()?.parse().ok()?;
                 let step = Step::parse(self.image?.history.get(number)?.created_by.as_deref()?);
-                let is_argument = std::str::from_utf8(self.finding.secret.expose()).is_ok_and(|text| step.argument_with(text).is_some());
+                // Of a secret that is not at hand, the report that was read has the mask in its place.
+                let secret = if self.finding.secret.is_withheld() { redact::MASK } else { self.finding.secret.expose() };
+                let is_argument = std::str::from_utf8(secret).is_ok_and(|text| step.argument_with(text).is_some());
                 if is_argument { Some(Kind::Arg) } else { step.kind }
             }
             _ => None,

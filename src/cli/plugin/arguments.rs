@@ -82,7 +82,10 @@ mod tests {
     fn flags_are_those_of_a_scan() {
         let scan = parse("app:1 app:2 --fail-on high --format json").unwrap();
         assert!(scan.verb.is_none());
-        assert_eq!((scan.scan.read.targets, scan.scan.gate.fail_on.0), (vec!["app:1".to_owned(), "app:2".to_owned()], Some(Severity::High)));
+        assert_eq!(
+            (scan.scan.read.targets, scan.scan.gate.fail_on.0),
+            (vec!["app:1".to_owned(), "app:2".to_owned()], Some(Severity::High))
+        );
         let Some(PluginVerb::Push(push)) = parse("push app:1 --fail-on critical -q").unwrap().verb else { panic!("no push") };
         assert_eq!((push.read.targets, push.gate.fail_on.0, push.read.quiet), (vec!["app:1".to_owned()], Some(Severity::Critical), true));
     }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::{Exposure, FormatName, sanitise, testing};
 use super::*;
-use crate::finding::{Counterpart, DockerfileFix, Evidence, Novelty, Origin, Part, Place, Reason, Remembered, Severity, Spot};
+use crate::finding::{Counterpart, DockerfileFix, Evidence, Novelty, Origin, Part, Place, Reason, Remembered, Severity, Spot, StepFacts};
 
 fn write(scan: &Scan, name: FormatName, exposure: Exposure) -> String {
     let mut out = Vec::new();
@@ -46,6 +46,8 @@ fn compared() -> Scan {
     let fix = scan.findings[1].dockerfile.clone().unwrap();
     scan.findings[2].dockerfile = Some(Box::new(DockerfileFix { spot: Spot::Unknown, replacement: None, ignore: None, ..*fix.clone() }));
     scan.findings[3].dockerfile = Some(Box::new(DockerfileFix { spot: Spot::Base { image: "debian:12".to_owned() }, ..*fix }));
+    let step = |created_by: &str, layer| StepFacts { created_by: Some(created_by.to_owned()), layer };
+    scan.images[0].history = vec![step("ENV PASSWORD=swordfish-77", None), step("COPY . .", Some(1))];
     // By another evidence than the layers.
     scan.findings[4].origin = Origin::Inherited(Evidence::History);
     let former = Remembered {
