@@ -242,6 +242,7 @@ pub(super) fn source_hint(error: &SourceError) -> Option<Cow<'static, str>> {
             "name an image archive, an OCI layout, a folder or an image in a registry; for one that Docker holds: \
              `docker save IMAGE | layersift scan -`"
         }
+        SourceError::Empty { .. } => "see whether what was to write it, `docker save` for example, has failed",
         SourceError::UnknownScheme { .. } => "put `./` before a path that has a colon in it",
         SourceError::NoSuchPlatform { .. } => "ask for one of these with --platform, or leave it out to scan all of them",
         SourceError::DockerSave { .. } => CLIENT_HINT,

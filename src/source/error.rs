@@ -27,6 +27,12 @@ pub enum SourceError {
         /// What was asked for.
         path: PathBuf,
     },
+    /// Not one byte, which says nothing about any image: what was to write them has failed.
+    #[error("{}: there is nothing in it", .path.display())]
+    Empty {
+        /// What was read.
+        path: PathBuf,
+    },
     /// A document that everything hangs on is broken.
     #[error("{}: {document} is {problem}", .path.display())]
     Document {

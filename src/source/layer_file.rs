@@ -18,6 +18,9 @@ pub(super) struct LayerFile {
 impl LayerFile {
     pub(super) fn open(path: &Path) -> Result<Self, SourceError> {
         let file = File::open(path).map_err(|error| SourceError::Io { action: "open", path: path.to_owned(), error })?;
+        if file.metadata().is_ok_and(|meta| meta.len() == 0) {
+            return Err(SourceError::Empty { path: path.to_owned() });
+        }
         Ok(Self { path: path.to_owned(), mapping: Mapping::of(&file).ok() })
     }
 }

@@ -57,7 +57,7 @@ impl OnePass for Stream {
         let error = (&mut decoder).take(PEEKED).read_to_end(&mut head).err();
         // Whoever should have written to the pipe may have failed: nothing is not a clean image.
         if head.is_empty() && error.is_none() {
-            return Err(SourceError::NotAnImage { path, problem: "it is empty".to_owned() });
+            return Err(SourceError::Empty { path });
         }
         let is_archive = form == Form::Archive || (form == Form::Any && looks_like_image_archive(&head));
         let stream = Peeked { head: Cursor::new(head), error, rest: &mut decoder };

@@ -112,6 +112,18 @@ fn what_cannot_be_opened_is_two_and_spares_the_others() {
 }
 
 #[test]
+fn nothing_to_read_is_no_clean_image() {
+    let temp = Temp::new();
+    let (plain, compressed) = (temp.file("plain", ""), temp.file("compressed", compress(b"", Compression::Gzip).unwrap()));
+    for path in [&plain, &compressed] {
+        let stdin = std::fs::File::open(path).unwrap();
+        let run = Run::new(program().args(["scan", "-"]).stdin(stdin).output().unwrap());
+        assert_eq!((run.code, run.stderr.contains("error: -: there is nothing in it\nhint: ")), (2, true), "{}", run.stderr);
+    }
+    assert_eq!(scan(&plain, "").code, 2);
+}
+
+#[test]
 fn standard_input_is_an_image_or_a_layer() {
     let (_temp, path) = with_image(&deleted());
     let archive = std::fs::read(path).unwrap();

@@ -55,7 +55,7 @@ fn a_stream_that_is_no_archive_is_one_layer() {
 #[test]
 fn nothing_is_no_image() {
     for (bytes, form) in [(Vec::new(), Form::Any), (Vec::new(), Form::Archive), (Vec::new(), Form::Layer), (gzip(b""), Form::Any)] {
-        assert!(matches!(stream(bytes, form), Err(SourceError::NotAnImage { .. })), "{form:?}");
+        assert!(matches!(stream(bytes, form), Err(SourceError::Empty { .. })), "{form:?}");
     }
 }
 
