@@ -7,7 +7,9 @@ use std::str::FromStr;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueHint};
+use clap_complete::Shell;
 
+use super::examples;
 use super::registry::RegistryArguments;
 use super::size::Size;
 use crate::finding::{Confidence, Gaps, Gate, Scope, Severity, UnknownLevel, Whose};
@@ -45,7 +47,21 @@ pub(super) enum Verb {
     /// Say what the project file, the environment and the flags come to
     Config(ConfigArguments),
     /// Print the JSON Schema of the JSON report, or of a line of the stream
+    #[command(after_help = examples::SCHEMA)]
     Schema(SchemaArguments),
+    /// Print the completion script of a shell
+    #[command(after_help = examples::COMPLETIONS)]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Write the manual pages, one for each verb
+    #[command(after_help = examples::MAN)]
+    Man {
+        /// Where to; without it the page of the program goes to standard output
+        #[arg(value_name = "DIR")]
+        folder: Option<PathBuf>,
+    },
     /// Make layersift a command of the Docker client: `docker layersift IMAGE`
     DockerPlugin {
         #[command(subcommand)]
@@ -450,6 +466,7 @@ impl ChoiceArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = examples::RULES)]
 pub(super) struct RulesArguments {
     #[command(subcommand)]
     pub(super) verb: RulesVerb,
@@ -597,6 +614,14 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_of_every_verb_has_examples() {
+        for verb in Arguments::command().get_subcommands() {
+            let after = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(after.starts_with("Examples:\n") && after.contains(&format!("layersift {}", verb.get_name())), "{}", verb.get_name());
+        }
     }
 
     #[test]

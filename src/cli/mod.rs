@@ -7,12 +7,15 @@ mod allow;
 mod arguments;
 mod base;
 mod baseline;
+mod completions;
 mod config;
 mod convert;
 mod diff;
 mod dockerfile;
 mod error;
+mod examples;
 mod key;
+mod man;
 mod output;
 mod plugin;
 mod progress;
@@ -24,9 +27,12 @@ mod scan;
 mod schema;
 mod size;
 mod streams;
+mod version;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
+
+use clap::error::ErrorKind;
 
 use self::arguments::{ConfigVerb, DockerPluginVerb, Verb};
 use self::config::Layers;
@@ -42,7 +48,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     match perform(&words) {
         Ok(code) => code,
         Err(CliError::Told(told)) => {
-            // Help and version come this way too. Nobody is left to tell if printing fails.
+            // Help comes this way too. Nobody is left to tell if printing fails.
             let _ = told.print();
             if told.use_stderr() { FATAL } else { 0 }
         }
@@ -57,7 +63,10 @@ fn perform(words: &[OsString]) -> Result<u8, CliError> {
     if let Some(call) = plugin::Call::of(words) {
         return plugin::run(call);
     }
-    let (arguments, layers) = config::parse(words)?;
+    let (arguments, layers) = match config::parse(words) {
+        Err(CliError::Told(told)) if told.kind() == ErrorKind::DisplayVersion => return version::run(),
+        parsed => parsed?,
+    };
     remark(&layers);
     match arguments.verb {
         Verb::Scan(arguments) => scan::run(*arguments, &layers),
@@ -69,6 +78,8 @@ fn perform(words: &[OsString]) -> Result<u8, CliError> {
             ConfigVerb::Show(arguments) => config::show::run(&arguments),
         },
         Verb::Schema(arguments) => schema::run(&arguments),
+        Verb::Completions { shell } => completions::run(shell),
+        Verb::Man { folder } => man::run(folder.as_deref()),
         Verb::DockerPlugin { verb: DockerPluginVerb::Install } => plugin::install(),
         Verb::DockerPlugin { verb: DockerPluginVerb::Uninstall } => plugin::uninstall(),
     }

@@ -16,4 +16,4 @@ pub use hir::{MAX_MATCH, Shape};
 pub use import::LeftOut;
 pub use select::{Selection, Selector};
 pub use set::RuleSet;
-pub(crate) use set::builtin_files;
+pub(crate) use set::{builtin_facts, builtin_files};

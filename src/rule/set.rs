@@ -202,6 +202,11 @@ impl RuleSet {
     }
 }
 
+/// How many rules come with the program, and the [`RuleSet::hash`] that names them; no rule is compiled for it.
+pub(crate) fn builtin_facts() -> (usize, String) {
+    (builtin_files().iter().map(|(_, file)| file.rules.len()).sum(), hash_of(&[BUILTIN]))
+}
+
 /// The embedded rule files, each with its name.
 pub(crate) fn builtin_files() -> Vec<(String, RuleFile)> {
     #[allow(clippy::expect_used, reason = "the build script wrote it with the same types")]

@@ -22,6 +22,7 @@ use self::environment::Environment;
 pub(super) use self::error::ConfigError;
 use self::file::ProjectFile;
 use self::options::Options;
+pub(super) use self::options::command;
 use super::arguments::Arguments;
 use super::error::CliError;
 use crate::finding::allow::Entry;

@@ -22,7 +22,7 @@ const ALIKE: f64 = 0.8;
 const IMAGES: &str = "targets";
 
 /// The command line. Switches that can be set elsewhere take `=false`, so that they can be turned off again.
-pub(super) fn command() -> Command {
+pub(in crate::cli) fn command() -> Command {
     switches(Arguments::command())
 }
 
