@@ -7,6 +7,7 @@ mod base;
 mod baseline;
 mod bounds;
 mod browser;
+mod ci;
 mod cli;
 mod config;
 mod convert;
