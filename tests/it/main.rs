@@ -19,6 +19,7 @@ mod forms;
 mod invariants;
 mod life;
 mod official;
+mod packages;
 mod pairs;
 mod plugin;
 mod real_tools;
