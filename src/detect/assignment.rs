@@ -34,6 +34,8 @@ pub enum Operator {
     Flag,
     /// `f("name", "value")`
     Argument,
+    /// `name("value")`
+    Call,
 }
 
 /// A name with the value it is given.
@@ -49,15 +51,47 @@ pub struct Found {
     pub operator: Operator,
     /// Whether the name is quoted, as in JSON.
     pub quoted_name: bool,
+    /// Whether the value is one of a list.
+    pub listed: bool,
 }
 
 fn is_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'$')
 }
 
-/// Reads the assignment whose name holds `text[keyword]`. None if there is none: by far the commonest answer, so the cheap questions
-/// come first.
-pub fn parse(text: &[u8], keyword: Range<usize>) -> Option<Found> {
+/// Most values of one list that are read.
+const MAX_LISTED: usize = 64;
+
+/// Reads the assignment whose name holds `text[keyword]` and gives `take` its value, or each value of a list. Takes nothing if there is
+/// none: by far the commonest case, so the cheap questions come first.
+pub fn parse(text: &[u8], keyword: Range<usize>, mut take: impl FnMut(Found)) {
+    let Some(joined) = joined(text, keyword) else { return };
+    let found = |value, quoting, listed| {
+        let Joined { name, operator, quoted_name, .. } = joined.clone();
+        Found { name, value, quoting, operator, quoted_name, listed }
+    };
+    let after = blanks(text, joined.at);
+    if text.get(after) == Some(&b'[') && matches!(joined.operator, Operator::Equals | Operator::Colon) {
+        for value in list(text, after + 1) {
+            take(found(value, Quoting::Quoted, true));
+        }
+        return;
+    }
+    if let Some((value, quoting)) = value(text, joined.at, joined.operator) {
+        take(found(value, quoting, false));
+    }
+}
+
+/// A name and what joins it to what begins at `at`.
+#[derive(Clone)]
+struct Joined {
+    name: Range<usize>,
+    operator: Operator,
+    quoted_name: bool,
+    at: usize,
+}
+
+fn joined(text: &[u8], keyword: Range<usize>) -> Option<Joined> {
     let end = (keyword.end + MAX_NAME).min(text.len());
     let name_end = keyword.end + text[keyword.end..end].iter().take_while(|&&b| is_name(b)).count();
     let (after_name, quoted_name) = closing(text, name_end);
@@ -65,16 +99,34 @@ pub fn parse(text: &[u8], keyword: Range<usize>) -> Option<Found> {
     let start = keyword.start.saturating_sub(MAX_NAME);
     let name_start = keyword.start - text[start..keyword.start].iter().rev().take_while(|&&b| is_name(b)).count();
     let before = name_start.checked_sub(1).map(|at| text[at]);
-    let (operator, at) = match operator {
-        Operator::Element if before == Some(b'<') => (Operator::Element, at),
-        Operator::Element => return None,
+    match operator {
+        Operator::Element if before != Some(b'<') => return None,
         // A blank joins only a flag and its argument.
-        Operator::Flag if text[name_start..].starts_with(b"--") && !quoted_name => (Operator::Flag, at),
-        Operator::Flag => return None,
-        other => (other, at),
-    };
-    let (value, quoting) = value(text, at, operator)?;
-    Some(Found { name: name_start..name_end, value, quoting, operator, quoted_name })
+        Operator::Flag if quoted_name || !text[name_start..].starts_with(b"--") => return None,
+        _ => {}
+    }
+    Some(Joined { name: name_start..name_end, operator, quoted_name, at })
+}
+
+/// The quoted values of a list that begins at `at`, up to the first thing that is none.
+fn list(text: &[u8], mut at: usize) -> impl Iterator<Item = Range<usize>> {
+    std::iter::from_fn(move || {
+        at = gap(text, at);
+        let escapes = text[at..].iter().take(8).take_while(|&&b| b == b'\\').count();
+        let &quote = text.get(at + escapes).filter(|b| matches!(b, b'"' | b'\'' | b'`'))?;
+        let limit = (at + MAX_VALUE).min(text.len());
+        let (value, _) = quoted(text, at + escapes, quote, escapes, limit)?;
+        at = gap(text, value.end + escapes + 1);
+        at = if text.get(at) == Some(&b',') { at + 1 } else { text.len() };
+        Some(value)
+    })
+    .take(MAX_LISTED)
+}
+
+/// Steps over blanks and line breaks.
+fn gap(text: &[u8], at: usize) -> usize {
+    let end = (at + MAX_BLANKS).min(text.len());
+    at + text[at.min(end)..end].iter().take_while(|b| b.is_ascii_whitespace()).count()
 }
 
 /// Steps over what closes the name: a quote (escaped or not) and a bracket.
@@ -116,6 +168,7 @@ fn operator(text: &[u8], at: usize, quoted_name: bool) -> Option<(Operator, usiz
         [b':', b':', ..] => None,
         [b':', ..] => Some(typed(text, after + 1).map_or((Operator::Colon, after + 1), |at| (Operator::Equals, at))),
         [b',', ..] if quoted_name => joined(Operator::Argument, 1),
+        [b'(', ..] if after == at && !quoted_name => joined(Operator::Call, 1),
         // <add key="password" value="..."/>
         [b'v' | b'V', b'a', b'l', b'u', b'e', b'=', ..] if quoted_name && after > at => joined(Operator::Equals, 6),
         [_, ..] if after > at && !quoted_name => joined(Operator::Flag, 0),
@@ -157,7 +210,7 @@ fn value(text: &[u8], at: usize, operator: Operator) -> Option<(Range<usize>, Qu
     let escapes = text[at..limit].iter().take(8).take_while(|&&b| b == b'\\').count();
     match text.get(at + escapes) {
         Some(&quote @ (b'"' | b'\'' | b'`')) => quoted(text, at + escapes, quote, escapes, limit),
-        _ if escapes > 0 || operator == Operator::Argument => None,
+        _ if escapes > 0 || matches!(operator, Operator::Argument | Operator::Call) => None,
         Some(_) => bare(text, at, limit),
         None => None,
     }
@@ -215,8 +268,9 @@ mod tests {
 
     fn read(text: &str) -> Option<(String, String)> {
         let at = text.find("passw")?;
-        let found = parse(text.as_bytes(), at..at + 5)?;
-        Some((text[found.name].to_owned(), text[found.value].to_owned()))
+        let mut all = Vec::new();
+        parse(text.as_bytes(), at..at + 5, |found| all.push((text[found.name].to_owned(), text[found.value].to_owned())));
+        (!all.is_empty()).then(|| (all[0].0.clone(), all.into_iter().map(|(_, value)| value).collect::<Vec<_>>().join("+")))
     }
 
     #[test]
@@ -242,6 +296,9 @@ mod tests {
             ("password = r\"x1\"", "password", "x1"),
             ("password=12|x1", "password", "12|x1"),
             ("password=x1|sort", "password", "x1"),
+            ("user.setPassword(\"x1\")".to_lowercase().as_str(), "user.setpassword", "x1"),
+            ("passwords: ['x1', \"x2\",\n  'x3']", "passwords", "x1+x2+x3"),
+            (r#"{\"passwords\":[\"x1\",\"x2\"]}"#, "passwords", "x1+x2"),
         ] {
             assert_eq!(read(text), Some((name.to_owned(), value.to_owned())), "{text}");
         }

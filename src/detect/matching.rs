@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use regex::bytes::Captures;
 
+use super::assignment::Found;
 use super::checks::{self, Match};
 use super::prefilter::Hit;
 use super::{Chunk, Search, assignment, generic};
@@ -94,8 +95,11 @@ fn assignment(
     if search.subject.is_metadata {
         return;
     }
-    let text = chunk.bytes;
-    let Some(found) = assignment::parse(text, hit.start..hit.end) else { return };
+    assignment::parse(chunk.bytes, hit.start..hit.end, |found| assigned(search, number, rule, wanted, chunk.bytes, &found, decoding));
+}
+
+/// One value of an assignment.
+fn assigned(search: &mut Search<'_>, number: u32, rule: &Rule, wanted: &Assignment, text: &[u8], found: &Found, decoding: &[&'static str]) {
     let value = &text[found.value.clone()];
     let Some(regex) = wanted.value.get() else { return };
     if !search.spend(value.len()) || !regex.is_match(value) {
@@ -104,7 +108,7 @@ fn assignment(
     let score = match wanted.scorer {
         Scorer::Shape => None,
         Scorer::Generic => {
-            let Some(confidence) = generic::score(text, &found, search.subject.kind, !decoding.is_empty()) else { return };
+            let Some(confidence) = generic::score(text, found, search.subject.kind, !decoding.is_empty()) else { return };
             Some(confidence)
         }
     };

@@ -9,7 +9,7 @@ mod checks;
 pub mod checksum;
 mod documentation;
 pub mod entropy;
-mod generic;
+pub mod generic;
 pub mod inline;
 mod matching;
 pub mod overlap;

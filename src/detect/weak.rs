@@ -32,7 +32,7 @@ pub(super) fn is_weak_password(text: &[u8], found: &Found, kind: Kind) -> bool {
 }
 
 /// Of a length that a form takes, with no marks of program text in it.
-fn is_chosen(value: &[u8]) -> bool {
+pub(super) fn is_chosen(value: &[u8]) -> bool {
     (6..=40).contains(&value.len())
         && value.iter().any(u8::is_ascii_alphabetic)
         && !value.iter().any(|byte| b"<>(){}[]|\\\"'`,;:/".contains(byte))
@@ -40,7 +40,7 @@ fn is_chosen(value: &[u8]) -> bool {
 }
 
 /// Letters with digits at their end or among them, or with a special character where no separator stands.
-fn is_mixed(value: &[u8]) -> bool {
+pub(super) fn is_mixed(value: &[u8]) -> bool {
     let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
     let special = value.iter().any(|byte| b"!@#$%^&*?~+=".contains(byte));
     let separators = value.iter().filter(|byte| b"_-. ".contains(byte)).count();
@@ -58,12 +58,12 @@ fn is_environment(text: &[u8], found: &Found) -> bool {
 }
 
 /// `dbInstanceType`: a name in a program.
-fn is_camel_case(value: &[u8]) -> bool {
+pub(super) fn is_camel_case(value: &[u8]) -> bool {
     value.iter().all(u8::is_ascii_alphabetic) && value.windows(2).any(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase())
 }
 
 /// Whether a user is given a value within a few lines: `user = "x"`, `'login' => 'x'`, `User ID=x;`.
-fn has_user(text: &[u8], found: &Found) -> bool {
+pub(super) fn has_user(text: &[u8], found: &Found) -> bool {
     let before = found.name.start.saturating_sub(NEAR)..found.name.start;
     let after = found.value.end..(found.value.end + NEAR).min(text.len());
     names_user(text, before) || names_user(text, after)
@@ -114,7 +114,9 @@ mod tests {
 
     fn is_weak(text: &str, kind: Kind) -> bool {
         let at = text.to_ascii_lowercase().find("pass").or_else(|| text.find("secret")).unwrap();
-        is_weak_password(text.as_bytes(), &assignment::parse(text.as_bytes(), at..at + 4).unwrap(), kind)
+        let mut weak = None;
+        assignment::parse(text.as_bytes(), at..at + 4, |found| weak = Some(is_weak_password(text.as_bytes(), &found, kind)));
+        weak.unwrap()
     }
 
     #[test]

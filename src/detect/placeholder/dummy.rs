@@ -202,6 +202,11 @@ fn is_words(text: &[u8]) -> bool {
     digits <= 4 && (covered == total || readable && most)
 }
 
+/// Whether a word of at least four letters in the text tells that it is made up.
+pub fn holds_telling_word(text: &[u8]) -> bool {
+    words().is_some_and(|words| words.automaton.find_iter(text).any(|found| found.len() >= 4 && found.pattern().as_usize() < words.telling))
+}
+
 fn stands_alone(text: &[u8], start: usize, end: usize) -> bool {
     let letter = |at: usize| text.get(at).is_some_and(u8::is_ascii_alphanumeric);
     (start == 0 || !letter(start - 1)) && !letter(end)

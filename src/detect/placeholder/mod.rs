@@ -7,7 +7,8 @@ mod dummy;
 mod reference;
 mod wordlike;
 
-pub use wordlike::{RANDOM, is_by_policy, is_wordlike, randomness};
+pub use dummy::holds_telling_word;
+pub use wordlike::{RANDOM, is_by_policy, is_wordlike, randomness, word_bits};
 
 /// What a text that is no secret is instead. The word names the form, for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

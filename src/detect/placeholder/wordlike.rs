@@ -44,6 +44,12 @@ pub fn is_by_policy(value: &[u8]) -> bool {
         && classes.iter().all(|class| value.iter().any(class))
 }
 
+/// By how many bits for each pair of letters the text is likelier to be words than letters at random; 0 for a text without letters.
+pub fn word_bits(value: &[u8]) -> f32 {
+    let letters = letters(value);
+    letters.bits / letters.pairs.max(1) as f32
+}
+
 /// Letters beyond ASCII: words of a language we have no statistics of.
 fn is_foreign_text(value: &[u8]) -> bool {
     !value.is_ascii() && std::str::from_utf8(value).is_ok_and(|text| text.chars().any(|char| !char.is_ascii() && char.is_alphabetic()))

@@ -1,0 +1,112 @@
+//! What a name says of the value it is given: whether it is a secret's, a word about one, or something else.
+
+/// Last words of names that are about a secret and do not hold it: `password_file`, `token_url`, `secret_name`.
+const ABOUT: &str = "\
+    file path dir url uri name names id ids field label title hint help error message msg type length len size min max count \
+    policy policies prompt placeholder input format expired expires expiry ttl age algorithm algo alg encoding store manager \
+    provider service class regex pattern endpoint header prefix suffix column table version ref arn keyword keywords \
+    callback env var command cmd text desc description required enabled disabled hash hashes checksum digest public usage \
+    limit mode method kind index offset pos position begin end start stop state status kwargs args is has no use tokenizer \
+    tokens tokenize tokenization bytes cost rounds strength";
+
+/// Words beside `token` that make it a mark in a list, or of a request: it opens nothing.
+const MARKS: &str = "\
+    next page paging pagination continuation continue client request sync lock change resume idempotency idempotent \
+    cancellation cancel marker cursor previous prev starting update dedup creation creator caller";
+
+/// Words that say that a value is made up.
+const TESTS: &str = "test tests testing example sample demo dummy fake mock default placeholder my your wrong bad invalid expected";
+
+/// Parts of names that hardly ever stand before anything but a secret.
+const STRONG: &str = "\
+    passw pwd secret _pass passphrase api_key apikey api-key access_key accesskey access-key private_key credential auth_token \
+    access_token";
+
+/// What a name says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct NameFacts {
+    pub(super) password: bool,
+    pub(super) secret: bool,
+    pub(super) token: bool,
+    pub(super) key: bool,
+    pub(super) auth: bool,
+    pub(super) salt: bool,
+    /// Nothing but one of these words.
+    pub(super) alone: bool,
+    pub(super) strong: bool,
+    pub(super) about: bool,
+    pub(super) mark: bool,
+    pub(super) test: bool,
+    pub(super) plural: bool,
+}
+
+impl NameFacts {
+    pub(super) fn of(name: &[u8]) -> Self {
+        let lower = String::from_utf8_lossy(name).to_ascii_lowercase();
+        let words = words(name);
+        let has = |parts: &[&str]| parts.iter().any(|part| lower.contains(part));
+        let any = |list: &str| words.iter().any(|word| list.split(' ').any(|one| one == word));
+        let last = words.last().map(String::as_str).unwrap_or_default();
+        let first = words.first().map(String::as_str).unwrap_or_default();
+        let token = has(&["token"]);
+        Self {
+            password: has(&["pass", "pwd", "pw"]),
+            secret: has(&["secret"]),
+            token,
+            key: has(&["key"]),
+            auth: has(&["auth", "credential", "bearer"]),
+            salt: has(&["salt"]),
+            alone: words.len() == 1,
+            strong: STRONG.split(' ').any(|part| lower.contains(part)) || lower == "pass" || lower.ends_with("token"),
+            about: ABOUT.split(' ').any(|word| word == last) || matches!(first, "is" | "has" | "no" | "use" | "public"),
+            mark: token && any(MARKS),
+            test: any(TESTS),
+            plural: last.ends_with('s') && !last.ends_with("ss"),
+        }
+    }
+}
+
+/// Whether the name may hold a secret at all: it is a word, and does not say that what it holds is public.
+pub(super) fn may_hold(name: &[u8]) -> bool {
+    name.iter().any(u8::is_ascii_alphabetic) && !words(name).iter().any(|word| word == "public")
+}
+
+/// Splits `dbPassword`, `DB_PASSWORD` and `db.password` into words.
+pub(crate) fn words(name: &[u8]) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut last_lower = false;
+    for &byte in name {
+        let boundary = !byte.is_ascii_alphanumeric() || (byte.is_ascii_uppercase() && last_lower);
+        if boundary && words.last().is_some_and(|word| !word.is_empty()) {
+            words.push(String::new());
+        }
+        if let Some(word) = words.last_mut().filter(|_| byte.is_ascii_alphanumeric()) {
+            word.push(char::from(byte.to_ascii_lowercase()));
+        }
+        last_lower = byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+/// An identifier in five groups of hex digits: some services issue secrets of this form, most use it for names.
+pub(super) fn is_uuid(value: &[u8]) -> bool {
+    value.len() == 36
+        && value.iter().enumerate().all(|(at, b)| if matches!(at, 8 | 13 | 18 | 23) { *b == b'-' } else { b.is_ascii_hexdigit() })
+}
+
+/// Whether the letters of `value` are those of its name: `password = "password1"`.
+pub(super) fn repeats(name: &[u8], value: &[u8]) -> bool {
+    let letters = letters(value);
+    letters.is_empty() || String::from_utf8_lossy(name).to_ascii_lowercase().contains(&letters)
+}
+
+/// Whether the value holds a word for a secret: `my-password`.
+pub(super) fn names_a_secret(value: &[u8]) -> bool {
+    let letters = letters(value);
+    letters.len() >= 5 && ["password", "secret", "token", "apikey", "credential"].iter().any(|word| letters.contains(word))
+}
+
+fn letters(value: &[u8]) -> String {
+    value.iter().filter(|byte| byte.is_ascii_alphabetic()).map(|byte| char::from(byte.to_ascii_lowercase())).collect()
+}
