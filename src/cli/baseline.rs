@@ -110,7 +110,7 @@ pub(super) fn changes(scan: &Scan, redactor: &Redactor, compared: Compared, out:
         line(out, word, &remember(finding, redactor))?;
     }
     for fixed in scan.fixed.iter().flatten() {
-        line(out, "fixed", fixed)?;
+        line(out, "fixed", &Remembered { place: redactor.text(&fixed.place).into_owned(), ..fixed.clone() })?;
     }
     writeln!(out, "{}", summary(compared))
 }
