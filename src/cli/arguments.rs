@@ -63,6 +63,7 @@ pub(super) enum Verb {
         folder: Option<PathBuf>,
     },
     /// Make layersift a command of the Docker client: `docker layersift IMAGE`
+    #[command(after_help = examples::DOCKER_PLUGIN)]
     DockerPlugin {
         #[command(subcommand)]
         verb: DockerPluginVerb,

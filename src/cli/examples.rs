@@ -9,6 +9,12 @@ Examples:
       layersift rules check my-rules.toml
       layersift scan app.tar --rules my-rules.toml";
 
+pub(super) const DOCKER_PLUGIN: &str = "\
+Examples:
+      layersift docker-plugin install
+      docker layersift app:1.2
+      docker layersift push registry.example.org/app:1.2";
+
 pub(super) const SCHEMA: &str = "\
 Examples:
       layersift schema > report-1.schema.json";

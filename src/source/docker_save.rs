@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_client_that_says_nothing_or_is_not_there_is_an_error() {
-        assert!(matches!(read("true", None), Err(SourceError::NotAnImage { .. })));
+        assert!(matches!(read("true", None), Err(SourceError::Empty { .. })));
         let client = DockerClient { program: "/no/such/docker".into(), globals: Vec::new() };
         let save = DockerSave { client, name: "a".to_owned(), id: None };
         assert!(matches!(save.open(Wanted::default()), Err(SourceError::Io { action: "run", .. })));

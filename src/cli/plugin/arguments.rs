@@ -102,6 +102,6 @@ mod tests {
         let (help, push) = (parse("--help").unwrap_err().to_string(), parse("push --help").unwrap_err().to_string());
         assert!(help.contains("Usage: docker layersift [OPTIONS] <IMAGE>...") && help.contains("docker layersift push"), "{help}");
         assert!(push.contains("Usage: docker layersift push [OPTIONS] <IMAGE>\n"), "{push}");
-        assert!(!help.contains("standard input") && !help.contains("app.tar") && !push.contains("app.tar"), "{help}{push}");
+        assert!(!help.contains("OCI layouts") && !help.contains("app.tar") && !push.contains("app.tar"), "{help}{push}");
     }
 }

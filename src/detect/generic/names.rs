@@ -66,9 +66,14 @@ impl NameFacts {
     }
 }
 
-/// Whether the name may hold a secret at all: it is a word, and does not say that what it holds is public.
+/// Last words of names that hold what points to a secret or sums it up.
+const POINTERS: &str = "id ids url uri path file hash hashes checksum digest fingerprint";
+
+/// Whether the name may hold a secret at all: it is a word, and does not say that what it holds is public, or only leads to the secret.
 pub(super) fn may_hold(name: &[u8]) -> bool {
-    name.iter().any(u8::is_ascii_alphabetic) && !words(name).iter().any(|word| word == "public")
+    let words = words(name);
+    let points = words.last().is_some_and(|last| POINTERS.split(' ').any(|word| word == last));
+    name.iter().any(u8::is_ascii_alphabetic) && !points && !words.iter().any(|word| word == "public")
 }
 
 /// Splits `dbPassword`, `DB_PASSWORD` and `db.password` into words.

@@ -5,7 +5,7 @@ usage: train.py fit   CORPUS.jsonl --survey PROGRAM [--noise FOLDER ...] [--l2 N
        train.py folds CORPUS.jsonl --survey PROGRAM [--noise FOLDER ...] [--others REPORT.json] [--features LIST] ...
 
 CORPUS.jsonl has a line a file: {"file", "text", "labels": [{"expect": true|false, "secret", "line", "line_end"?}]}; the first folder of a file is its
-repository. PROGRAM is the example `survey` (cargo build --release --example survey). FOLDER holds files that publish no secret, such as the
+repository. PROGRAM is the example `survey` (cargo build --release --example survey; its source is benches/survey.rs). FOLDER holds files that publish no secret, such as the
 root filesystem of a stock image: whatever the survey finds there weighs as a negative.
 fit    writes weights.tsv beside this script.
 folds  fits without one repository after the other and scores that one; --others adds what a scan without the generic rules found (a JSON
