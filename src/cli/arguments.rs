@@ -16,6 +16,7 @@ use crate::finding::{Confidence, Gaps, Gate, Scope, Severity, UnknownLevel, Whos
 use crate::oci::Platform;
 use crate::report::{Exposure, FormatName};
 use crate::rule::{Selection, Selector};
+use crate::source::Lookup;
 
 /// Finds secrets in every layer of a container image.
 #[derive(Debug, Parser)]
@@ -84,6 +85,8 @@ Examples:
       docker save app:1.4 -o app.tar && layersift scan app.tar
   The same without a file in between:
       docker save app:1.4 | layersift scan -
+  An image that the Docker daemon or Podman holds:
+      layersift scan docker:app:1.4
   An OCI layout, as a folder or as an archive; the kind may be said:
       layersift scan oci:build/image
       layersift scan oci-archive:image.tar --platform linux/arm64
@@ -292,12 +295,20 @@ pub(super) struct SchemaArguments {
 /// What to read, and how.
 #[derive(Debug, Clone, Args)]
 pub(super) struct ReadArguments {
-    /// Image archives, OCI layouts, folders, or names of images in registries; `-` is standard input
+    /// Image archives, OCI layouts, folders, or names of images that a local engine holds or that are in a registry; `-` is standard input
     #[arg(required = true, value_name = "IMAGE")]
     pub(super) targets: Vec<String>,
 
     #[command(flatten)]
     pub(super) project: ProjectArguments,
+
+    /// Where names are looked for that do not say it: a path, then the local engines, then a registry (auto); or one place only
+    #[arg(
+        long, value_name = "SOURCE", default_value = "auto", ignore_case = true,
+        value_parser = words::<Lookup>(Lookup::ALL.map(Lookup::as_str)),
+        help_heading = "Scan"
+    )]
+    pub(super) source: Lookup,
 
     /// Only images for this platform: os/architecture or os/architecture/variant
     #[arg(long, value_name = "PLATFORM", help_heading = "Scan")]

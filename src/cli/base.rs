@@ -21,7 +21,10 @@ pub(super) fn open(given: &[String], read: &ReadArguments, registry: &RegistryOp
     if on_stdin(given) > 0 && on_stdin(given) + on_stdin(&read.targets) > 1 {
         return Err(CliError::BaseOnStdin);
     }
-    given.iter().map(|text| Base::open(text, registry).map_err(|error| CliError::Base { given: text.clone(), error })).collect()
+    given
+        .iter()
+        .map(|text| Base::open(text, read.source, registry).map_err(|error| CliError::Base { given: text.clone(), error }))
+        .collect()
 }
 
 /// Says of which images the base is not what was given, and, if a gate would rely on it, of which it is not known.

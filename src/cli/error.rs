@@ -237,10 +237,10 @@ const CLIENT_HINT: &str = "what the client said stands above; `docker image ls` 
 /// What to do about a target that cannot be opened, where the message does not say it already.
 pub(super) fn source_hint(error: &SourceError) -> Option<Cow<'static, str>> {
     let hint = match error {
+        SourceError::Engine(error) => return error.hint().map(Cow::Owned),
         SourceError::Registry(error) => return error.hint().map(Cow::Owned),
         SourceError::NotFound { .. } => {
-            "name an image archive, an OCI layout, a folder or an image in a registry; for one that Docker holds: \
-             `docker save IMAGE | layersift scan -`"
+            "name an image archive, an OCI layout, a folder, or an image in a registry or (docker:IMAGE) in the Docker daemon"
         }
         SourceError::Empty { .. } => "see whether what was to write it, `docker save` for example, has failed",
         SourceError::UnknownScheme { .. } => "put `./` before a path that has a colon in it",

@@ -16,7 +16,6 @@ use crate::report::{Colour, Context, Exposure, Redactor, Suppressed, Times};
 use crate::rule::RuleSet;
 use crate::scan::{self, Base, Comments, Failure, Options, Outcome, Verify};
 use crate::source::Reference;
-use crate::source::registry::host_of;
 
 /// What to make of a scan.
 #[derive(Debug)]
@@ -92,6 +91,9 @@ fn read_with(
 ) -> Result<Outcome, CliError> {
     let registry = arguments.registry.options(&targets.references)?;
     let bases = base::open(bases, arguments, &registry)?;
+    if !arguments.quiet {
+        bases.iter().flat_map(Base::taken).for_each(|text| note("note", &clean(text)));
+    }
     let mut notes: Vec<String> = bases.iter().flat_map(Base::notes).cloned().collect();
     let options = Options { bases, registry, ..options(arguments, key) };
     streams.start(&scan::begin(rules, &options));
@@ -134,14 +136,6 @@ pub(super) fn now() -> Option<i64> {
     SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|since| i64::try_from(since.as_secs()).ok())
 }
 
-/// Says where an image is looked for whose name does not say it.
-fn say_where(target: &str, reference: &Reference) {
-    if let (Reference::Registry(name), false) = (reference, target.starts_with("registry:") || target.starts_with("docker:")) {
-        let place = format!("{}/{}", host_of(name.registry()), name.repository());
-        note("note", &format!("{target} is no path here; reading it from {place}"));
-    }
-}
-
 /// What to scan. One wrong name does not keep the others from being scanned.
 #[derive(Debug, Default)]
 pub(super) struct Targets {
@@ -155,13 +149,13 @@ pub(super) struct Targets {
 fn targets(arguments: &ReadArguments) -> Targets {
     let mut targets = Targets::default();
     for target in &arguments.targets {
-        match Reference::parse(target) {
-            Ok(reference) => {
-                if !arguments.quiet {
-                    say_where(target, &reference);
-                }
-                targets.references.push(reference);
-            }
+        let mut notes = Vec::new();
+        let found = arguments.source.find(target, &mut notes);
+        if !arguments.quiet {
+            notes.iter().for_each(|text| note("note", &clean(text)));
+        }
+        match found {
+            Ok(reference) => targets.references.push(reference),
             Err(error) => targets.unknown.push(Failure { target: target.clone(), error }),
         }
     }

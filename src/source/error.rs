@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 
+use super::engine::EngineError;
 use super::registry::{MalformedName, RegistryError};
 use crate::finding::Reason;
 use crate::oci::MalformedDocument;
@@ -87,6 +88,9 @@ pub enum SourceError {
         /// How the client ended.
         status: ExitStatus,
     },
+    /// An engine did not give the image.
+    #[error(transparent)]
+    Engine(Box<EngineError>),
     /// A layer that registries do not carry.
     #[error("the layer is only at URLs, which are never fetched")]
     Foreign,
@@ -120,6 +124,12 @@ impl SourceError {
             SourceError::Registry(error) => error.reason(),
             _ => Reason::Unreadable,
         }
+    }
+}
+
+impl From<EngineError> for SourceError {
+    fn from(error: EngineError) -> Self {
+        SourceError::Engine(Box::new(error))
     }
 }
 

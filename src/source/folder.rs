@@ -173,7 +173,8 @@ impl Members for Folder {
     }
 }
 
-fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
+/// The first [`MAX_DOCUMENT`] bytes of a file.
+pub(super) fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(MAX_DOCUMENT).read_to_end(&mut bytes)?;
     Ok(bytes)

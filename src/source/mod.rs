@@ -8,11 +8,13 @@ mod archive_index;
 pub mod builder;
 mod docker_images;
 mod docker_save;
+mod engine;
 mod error;
 mod example;
 mod folder;
 mod layer_file;
 mod layout;
+mod lookup;
 mod members;
 mod mmap;
 mod oci_images;
@@ -24,6 +26,7 @@ mod resolve;
 mod rootfs;
 mod skopeo_dir;
 mod sniff;
+mod storage;
 mod tar_walk;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -32,7 +35,9 @@ mod tests;
 use std::io::Read;
 
 pub use docker_save::{DockerClient, DockerSave};
+pub use engine::{Engine, EngineError, EngineProblem};
 pub use error::SourceError;
+pub use lookup::Lookup;
 pub use open::{OpenOptions, Opened, open};
 pub use reference::{Reference, Selector};
 

@@ -13,7 +13,7 @@ use super::layer_file::single_layer;
 use super::members::{Located, Lost, MAX_DOCUMENT, MAX_DOCUMENTS, Members, looks_like_json};
 use super::resolve::Wanted;
 use super::sniff::looks_like_image_archive;
-use super::tar_walk::{Kind, Member, Streamed, Walk};
+use super::tar_walk::{Cut, Kind, Member, Streamed, Walk};
 use super::{Blob, BlobKey, BlobSink, Contents, OnePass, SourceError};
 use crate::finding::{Reason, Skipped};
 use crate::layer::decode::{Decoded, Decoder, decode};
@@ -63,9 +63,12 @@ impl OnePass for Stream {
         let stream = Peeked { head: Cursor::new(head), error, rest: &mut decoder };
         let mut contents =
             if is_archive { ArchiveStream::default().read(stream, sink, &wanted, path.clone())? } else { read_layer(stream, sink) };
-        // What the sink left is not decoded; but who writes to us must be able to end.
-        decoder.skip_rest().map_err(failed)?;
         let place = path.display().to_string();
+        // What the sink left is not decoded; but who writes to us must be able to end. Damage that was met before comes again.
+        let is_told = contents.skipped.iter().any(|skipped| skipped.reason == Reason::DamagedStream);
+        if let (Err(error), false) = (decoder.skip_rest(), is_told) {
+            contents.skipped.push(Skipped { reason: Reason::DamagedStream, place: place.clone(), size: None, detail: error.to_string() });
+        }
         let problems = decoder.problems().into_iter();
         contents.skipped.extend(problems.map(|(reason, detail)| Skipped { reason, place: place.clone(), size: None, detail }));
         Ok(contents)
@@ -115,8 +118,9 @@ impl ArchiveStream {
         };
         // To the end, so that the checksums of the compression are seen.
         let end = io::copy(&mut walk.into_inner(), &mut io::sink()).err();
+        let is_told = matches!(cut, Some(Cut::Io(_)));
         let mut skipped = index_problems(&self.index, cut, &path);
-        if let (Some(error), true) = (end, skipped.is_empty()) {
+        if let (Some(error), false) = (end, is_told) {
             skipped.push(Skipped {
                 reason: Reason::DamagedStream,
                 place: path.display().to_string(),

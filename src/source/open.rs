@@ -13,6 +13,7 @@ use super::resolve::Wanted;
 use super::rootfs::Rootfs;
 use super::skopeo_dir::{SkopeoDir, is_skopeo_dir};
 use super::sniff::compression_of;
+use super::storage::Storage;
 use super::{OnePass, Reference, Selector, Source, SourceError, example};
 use crate::layer::decode::Compression;
 use crate::oci::Platform;
@@ -44,6 +45,8 @@ pub fn open(reference: &Reference, options: &OpenOptions) -> Result<Opened, Sour
         Reference::Layer(path) => layer(path, wanted(&None)),
         Reference::Dir(path) if is_skopeo_dir(path) => Ok(Opened::Random(Box::new(SkopeoDir::open(path, wanted(&None))?))),
         Reference::Dir(path) => Ok(Opened::Random(Box::new(Rootfs::open(path)?))),
+        Reference::Engine(engine, name) => Ok(Opened::OnePass(Box::new(engine.export(name, wanted(&None))?))),
+        Reference::ContainersStorage(name) => Ok(Opened::Random(Box::new(Storage::open(name, wanted(&None))?))),
         Reference::Registry(name) => Ok(Opened::Random(Box::new(Registry::open(name, wanted(&None), &options.registry)?))),
         Reference::Pipe(path) => Ok(stream(path, file(path)?, Form::Any, wanted(&None))),
         Reference::Stdin => Ok(stream(Path::new("-"), std::io::stdin(), Form::Any, wanted(&None))),

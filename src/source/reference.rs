@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::engine::Engine;
 use super::registry::ImageName;
 use super::sniff::{Sniffed, sniff};
 use super::{DockerSave, SourceError};
@@ -31,6 +32,10 @@ pub enum Reference {
     Layer(PathBuf),
     /// A folder: skopeo's `dir:`, or a root filesystem.
     Dir(PathBuf),
+    /// An image that a local engine holds, by name, id or digest.
+    Engine(Engine, String),
+    /// An image in the storage of Podman, Buildah and CRI-O: `NAME`, or `[DRIVER@ROOT]NAME`.
+    ContainersStorage(String),
     /// An image in a registry.
     Registry(ImageName),
     /// A pipe, which can be read once only: an image archive or a layer.
@@ -45,10 +50,15 @@ pub enum Reference {
 
 /// What may stand before the colon.
 const SCHEMES: &str = "registry:NAME[:TAG][@DIGEST], docker-archive:FILE, oci:DIR[:TAG|@DIGEST], oci-archive:FILE[:TAG|@DIGEST], \
-                       layer:FILE, dir:DIR, example:, - for standard input, a path, or the name of an image in a registry";
+                       layer:FILE, dir:DIR, docker:NAME, podman:NAME, containers-storage:NAME, example:, - for standard input, a path, or \
+                       the name of an image that a local engine holds or that is in a registry";
 
 /// Schemes of other tools, that are not taken for the name of an image.
-const FOREIGN_SCHEMES: [&str; 7] = ["docker-daemon", "containers-storage", "http", "https", "file", "podman", "containerd"];
+const FOREIGN_SCHEMES: [&str; 5] = ["docker-daemon", "http", "https", "file", "containerd"];
+
+/// Schemes that are taken for nothing else, not even for a path.
+const SCHEME_WORDS: [&str; 10] =
+    ["docker-archive", "oci", "oci-archive", "layer", "dir", "docker", "podman", "containers-storage", "registry", "example"];
 
 impl Reference {
     /// Reads what the user typed. Without a scheme it is a path that exists, which is looked at, or else the name of an image in a registry.
@@ -63,6 +73,9 @@ impl Reference {
                 "oci-archive" => return selected(rest).map(|(path, selector)| Reference::OciArchive(path, selector)),
                 "layer" => return existing(rest).map(Reference::Layer),
                 "dir" => return existing(rest).map(Reference::Dir),
+                "docker" if !rest.starts_with("//") => return Ok(Reference::Engine(Engine::Docker, rest.to_owned())),
+                "podman" => return Ok(Reference::Engine(Engine::Podman, rest.to_owned())),
+                "containers-storage" => return Ok(Reference::ContainersStorage(rest.to_owned())),
                 "example" => return Ok(Reference::Example),
                 "registry" => return in_registry(rest),
                 // As skopeo and podman write it.
@@ -75,6 +88,16 @@ impl Reference {
             }
         }
         Self::of_path(Path::new(text), text)
+    }
+
+    /// Whether the user said what kind of source it is.
+    pub(super) fn says_where(text: &str) -> bool {
+        text == "-" || scheme_of(text).is_some_and(|(scheme, _)| SCHEME_WORDS.contains(&scheme) || FOREIGN_SCHEMES.contains(&scheme))
+    }
+
+    /// Whether it may be the name of an image, and cannot be that of a layout with a tag.
+    pub(super) fn may_be_image(text: &str) -> bool {
+        looks_like_image_name(text) && selected(text).is_err()
     }
 
     /// What the user typed, with its path taken to start at `folder` in place of the working directory. Without a scheme it is a path if
@@ -179,6 +202,8 @@ impl fmt::Display for Reference {
             Reference::Layer(path) => ("layer:", path, &None),
             Reference::Dir(path) => ("dir:", path, &None),
             Reference::Pipe(path) => ("", path, &None),
+            Reference::Engine(engine, name) => return write!(f, "{}:{name}", engine.as_str()),
+            Reference::ContainersStorage(name) => return write!(f, "containers-storage:{name}"),
             Reference::Registry(name) => return write!(f, "registry:{name}"),
             Reference::Stdin => return f.write_str("-"),
             Reference::DockerSave(save) => return write!(f, "docker-daemon:{}", save.name),

@@ -7,6 +7,7 @@ use layersift::layer::decode::Compression;
 use layersift::oci::{Digest, Platform};
 use layersift::report::Exposure;
 use layersift::scan::{Base, Options};
+use layersift::source::Lookup;
 use layersift::source::builder::{ImageBuilder, ImageSet, compress};
 use serde_json::Value;
 
@@ -39,7 +40,7 @@ fn leaking() -> ImageBuilder {
 }
 
 fn scan_on(bases: &[&str], target: &Path) -> Scan {
-    let bases = bases.iter().map(|text| Base::open(text, &Default::default()).unwrap()).collect();
+    let bases = bases.iter().map(|text| Base::open(text, Lookup::Auto, &Default::default()).unwrap()).collect();
     sound(scan_text(target.to_str().unwrap(), &Options { bases, ..Options::default() }))
 }
 
@@ -330,7 +331,7 @@ fn the_report_is_the_same_at_any_number_of_threads() {
     let given = temp.file("base.tar", base().docker25().unwrap());
     let target = temp.file("app.tar", leaking().docker25().unwrap());
     let report_with = |jobs| {
-        let bases = vec![Base::open(text(&given), &Default::default()).unwrap()];
+        let bases = vec![Base::open(text(&given), Lookup::Auto, &Default::default()).unwrap()];
         report(&sound(scan_text(text(&target), &Options { jobs, bases, ..Options::default() })), Exposure::Redacted)
     };
     assert_eq!(report_with(1), report_with(4));

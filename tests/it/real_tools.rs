@@ -1,10 +1,12 @@
-//! Images that the tools of the field made, not ours: skopeo, umoci and a Docker Engine.
+//! Images that the tools of the field made, not ours: skopeo, umoci, Podman, Buildah and a Docker Engine.
 //!
 //! They need those tools, and root for the engine: `tests/run` includes them where they are, and CI always does.
 
 use std::io;
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
 
 use layersift::finding::Visibility;
 use serde_json::Value;
@@ -188,6 +190,126 @@ fn what_an_engine_built_leads_back_to_its_dockerfile() {
         for finding in found {
             let fix = &finding["dockerfile"];
             assert_eq!((&fix["line"], &fix["end_line"], &fix["match"]), (&lines.0.into(), &lines.1.into(), &"exact".into()), "{finding:#}");
+        }
+    }
+}
+
+/// The report of `layersift scan WORDS`, run as `program`: findings and layers, whatever the source is called.
+#[track_caller]
+fn said(program: &mut Command, target: &str) -> (Vec<Value>, Vec<Value>) {
+    let output = program.args(["scan", target, "--format", "json", "--show-secrets"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{target}: {}", String::from_utf8_lossy(&output.stderr));
+    let mut report = valid(&String::from_utf8(output.stdout).unwrap());
+    assert_eq!(report["complete"], Value::Bool(true), "{target}: {:#}", report["coverage"]);
+    let layers = report["images"][0]["layers"].as_array().unwrap().iter().map(|layer| layer["diff_id"].clone()).collect();
+    let Value::Array(mut findings) = report["findings"].take() else { panic!("{report:#}") };
+    for finding in &mut findings {
+        // Archives of old hold a copy of the config beside each layer, which nobody else has.
+        finding["also"].as_array_mut().unwrap().retain(|place| place["kind"] != "archive-member");
+        finding["place"]["layer"].as_object_mut().map(|layer| layer.remove("digest"));
+        finding["visibility"]["layer"].as_object_mut().map(|layer| layer.remove("digest"));
+    }
+    (findings, layers)
+}
+
+#[test]
+#[ignore = "needs a Docker Engine, as root; tests/run includes it where it is installed"]
+fn an_image_by_name_is_what_docker_save_writes() {
+    let temp = Temp::new();
+    context(&temp, &token("named deleted"), &token("named kept"));
+    let engine = Engine::start(&temp);
+    tool(engine.docker().args(["build", "--network=none", "-t", "team/app:1"]).arg(temp.path("context")));
+    let archive = temp.path("app.tar");
+    tool(engine.docker().args(["save", "team/app:1", "-o"]).arg(&archive));
+    let id = tool(engine.docker().args(["image", "inspect", "-f", "{{.Id}}", "team/app:1"])).trim().to_owned();
+    let expected = said(&mut crate::cli::program(), archive.to_str().unwrap());
+    assert_eq!((expected.0.len() >= 2, expected.1.len()), (true, 3));
+    for target in ["docker:team/app:1", "team/app:1", &format!("docker:{id}"), &format!("docker:{}", &id[7..19])] {
+        assert_eq!(said(crate::cli::program().env("DOCKER_HOST", &engine.socket), target), expected, "{target}");
+    }
+    let output = crate::cli::program().env("DOCKER_HOST", &engine.socket).args(["scan", "docker:team/app:2"]).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(2) && told.contains("there is no such image"), "{told}");
+}
+
+/// A file system in memory, in which overlays can be made wherever the tests run.
+struct Memory(PathBuf);
+
+impl Memory {
+    fn mount(path: PathBuf) -> Self {
+        std::fs::create_dir_all(&path).unwrap();
+        tool(Command::new("mount").args(["-t", "tmpfs", "layersift-test"]).arg(&path));
+        Self(path)
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // The storage mounts its own folder once more.
+        let _ = Command::new("umount").args(["--recursive", "--lazy"]).arg(&self.0).status();
+    }
+}
+
+/// Podman's service over a storage of the test's own.
+struct Service(Child);
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").arg(self.0.id().to_string()).status();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+#[ignore = "needs Podman and Buildah, as root; tests/run includes it where they are installed"]
+fn an_image_that_buildah_built_is_the_same_by_name_from_disk_and_saved() {
+    for driver in ["vfs", "overlay"] {
+        let temp = Temp::new();
+        context(&temp, &token("built deleted"), &token("built kept"));
+        let _memory = Memory::mount(temp.path("root"));
+        let at = |name: &str| temp.path(name).display().to_string();
+        let (root, run) = (at("root"), at("run"));
+        let conf = temp.file("storage.conf", format!("[storage]\ndriver = \"{driver}\"\ngraphroot = \"{root}\"\nrunroot = \"{run}\"\n"));
+        let stored = |name: &str| {
+            let mut command = Command::new(name);
+            command.env("CONTAINERS_STORAGE_CONF", &conf);
+            command
+        };
+        // What the image holds matters, and not what runs: no instruction of it needs a container.
+        temp.file(
+            "context/Dockerfile",
+            format!(
+                "FROM scratch\nCOPY busybox /bin/\nCOPY secret.env /app/\nCOPY busybox /app/secret.env\nENV CI_TOKEN={}\n",
+                token("built kept")
+            ),
+        );
+        tool(stored("buildah").args(["bud", "--layers", "-t", "localhost/app:1"]).arg(temp.path("context")));
+        let archive = at("app.tar");
+        tool(stored("podman").args(["save", "-o", &archive, "localhost/app:1"]));
+        let expected = said(&mut crate::cli::program(), &archive);
+        assert_eq!((expected.0.len() >= 2, expected.1.len()), (true, 3), "{driver}");
+
+        let from_disk = |target: &str| said(crate::cli::program().env("CONTAINERS_STORAGE_CONF", &conf), target);
+        assert_eq!(from_disk("containers-storage:app:1"), expected, "{driver}");
+        assert_eq!(from_disk(&format!("containers-storage:[{driver}@{root}]localhost/app:1")), expected, "{driver}");
+
+        let socket = format!("unix://{}", at("podman.sock"));
+        let mut service = stored("podman");
+        service.args(["system", "service", "--time=0", &socket]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let _service = Service(service.spawn().unwrap());
+        for _ in 0..240 {
+            if temp.path("podman.sock").exists() {
+                break;
+            }
+            sleep(Duration::from_millis(250));
+        }
+        let format = "{{.Id}} {{.Digest}}";
+        let shown = tool(stored("podman").args(["image", "inspect", "-f", format, "localhost/app:1"]));
+        let (id, digest) = shown.trim().split_once(' ').unwrap();
+        for name in ["localhost/app:1", id, &id[..12], &format!("localhost/app@{digest}")] {
+            let by_name = said(crate::cli::program().env("CONTAINER_HOST", &socket), &format!("podman:{name}"));
+            assert_eq!(by_name, expected, "{driver} {name}");
+            assert_eq!(from_disk(&format!("containers-storage:{name}")), expected, "{driver} {name}");
         }
     }
 }

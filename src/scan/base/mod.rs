@@ -13,7 +13,7 @@ use super::Results;
 use crate::finding::{BaseFacts, Evidence, Origin, Place};
 use crate::oci::{Digest, Hasher};
 use crate::source::registry::RegistryOptions;
-use crate::source::{self, BlobKey, BlobSink, DocumentKind, Image, OpenOptions, Opened, Reference, SourceError};
+use crate::source::{self, BlobKey, BlobSink, DocumentKind, Image, Lookup, OpenOptions, Opened, SourceError};
 
 const NAME: &str = "org.opencontainers.image.base.name";
 const DIGEST: &str = "org.opencontainers.image.base.digest";
@@ -23,6 +23,7 @@ const DIGEST: &str = "org.opencontainers.image.base.digest";
 pub struct Base {
     given: String,
     known: Known,
+    taken: Vec<String>,
     notes: Vec<String>,
 }
 
@@ -36,12 +37,12 @@ enum Known {
 
 impl Base {
     /// Reads what the user typed: a digest, or anything that can be scanned, of which the documents are read.
-    pub fn open(text: &str, registry: &RegistryOptions) -> Result<Self, SourceError> {
+    pub fn open(text: &str, lookup: Lookup, registry: &RegistryOptions) -> Result<Self, SourceError> {
         if let Ok(digest) = text.parse() {
-            return Ok(Self { given: text.to_owned(), known: Known::Digest(digest), notes: Vec::new() });
+            return Ok(Self { given: text.to_owned(), known: Known::Digest(digest), taken: Vec::new(), notes: Vec::new() });
         }
-        let (mut notes, open) = (Vec::new(), OpenOptions { platform: None, registry: registry.clone() });
-        let contents = match source::open(&Reference::parse(text)?, &open)? {
+        let (mut taken, mut notes, open) = (Vec::new(), Vec::new(), OpenOptions { platform: None, registry: registry.clone() });
+        let contents = match source::open(&lookup.find(text, &mut taken)?, &open)? {
             Opened::Random(source) => {
                 let contents = source.contents();
                 notes = source.notes();
@@ -55,7 +56,12 @@ impl Base {
             let problem = "a base image needs a manifest or a config that names its layers by digest".to_owned();
             return Err(SourceError::NotAnImage { path: text.into(), problem });
         }
-        Ok(Self { given: text.to_owned(), known: Known::Images(images), notes })
+        Ok(Self { given: text.to_owned(), known: Known::Images(images), taken, notes })
+    }
+
+    /// Where it was taken from, if the user did not say: one sentence each.
+    pub fn taken(&self) -> &[String] {
+        &self.taken
     }
 
     /// What the user should know of how it was read: one sentence each.
