@@ -328,6 +328,11 @@ pub(super) struct ReadArguments {
     #[arg(long, help_heading = "Scan")]
     pub(super) no_verify: bool,
 
+    /// Let findings in public files fail as elsewhere: files that are as a published package has them, by the image's package databases or by
+    /// the list of known public files
+    #[arg(long, help_heading = "Scan")]
+    pub(super) no_public_files: bool,
+
     /// A file with the project's key for fingerprints; without it LAYERSIFT_KEY has the key, if it is set
     #[arg(long, value_name = "FILE", help_heading = "Scan")]
     pub(super) key_file: Option<PathBuf>,

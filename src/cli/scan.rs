@@ -14,7 +14,7 @@ use crate::finding::fingerprint::Key;
 use crate::finding::{Filter, Gate, Reason, Scan};
 use crate::report::{Colour, Context, Exposure, Redactor, Suppressed, Times};
 use crate::rule::RuleSet;
-use crate::scan::{self, Base, Comments, Failure, Options, Outcome, Verify};
+use crate::scan::{self, Base, Comments, Failure, Options, Outcome, PublicFiles, Verify};
 use crate::source::Reference;
 
 /// What to make of a scan.
@@ -124,6 +124,7 @@ fn options(arguments: &ReadArguments, key: Option<Key>) -> Options {
         max_memory: arguments.max_memory.map(|size| size.0),
         verify: if arguments.no_verify { Verify::Nothing } else { Verify::Digests },
         platform: arguments.platform.clone(),
+        public_files: if arguments.no_public_files { PublicFiles::Report } else { PublicFiles::Suppress },
         now: now(),
         comments: if arguments.allow.no_inline_allow { Comments::Ignored } else { Comments::Heeded },
         key,

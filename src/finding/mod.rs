@@ -11,6 +11,7 @@ mod gate;
 mod layer_read;
 mod level;
 mod origin;
+mod package;
 mod pair;
 mod place;
 mod secret;
@@ -26,6 +27,7 @@ pub use gate::{Filter, Gaps, Gate, Outcome, Scope};
 pub use layer_read::{LayerRead, MAX_CANDIDATES};
 pub use level::{Confidence, Severity, UnknownLevel};
 pub use origin::{BaseFacts, Evidence, Origin, Whose};
+pub use package::{Manager, Package};
 pub use pair::pair;
 pub use place::{Part, Place, Position};
 pub use secret::Secret;
@@ -71,7 +73,7 @@ pub enum Visibility {
 /// Why a finding is listed but never gates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Suppression {
-    /// One word: `checksum-mismatch`, `well-known`, `placeholder`, `allowed`, ...
+    /// One word: `checksum-mismatch`, `well-known`, `placeholder`, `public-file`, ...
     pub reason: Cow<'static, str>,
     /// The same for people.
     pub detail: String,
@@ -158,6 +160,8 @@ pub struct Finding {
     pub secret: Secret,
     /// Set for findings that are listed but never gate.
     pub suppressed: Option<Suppression>,
+    /// The package that the file is of, where that is why it is suppressed.
+    pub package: Option<Package>,
     /// Index into [`Scan::images`].
     pub image: usize,
     /// Where.
@@ -197,6 +201,7 @@ impl Finding {
             confidence: Confidence::Likely,
             secret,
             suppressed: None,
+            package: None,
             image: 0,
             place,
             also: Vec::new(),

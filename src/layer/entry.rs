@@ -88,6 +88,8 @@ pub struct Piece {
     pub is_start: bool,
     /// Whether `bytes` ends with the part's last byte.
     pub is_end: bool,
+    /// The whole part, if it is of at most [`MAX_WHOLE`](super::walk::MAX_WHOLE) bytes and of a body; a range of the same buffer.
+    pub whole: Option<Range<usize>>,
 }
 
 /// The archive's own bytes.

@@ -1,5 +1,5 @@
-//! The decompressed layer as a window that moves forward: a whole mapped blob, or a buffer of one megabyte that is filled from a decoder
-//! and changed for a fresh one, with its tail carried over, when its end is reached.
+//! The decompressed layer as a window that moves forward: a whole mapped blob, or a buffer of one megabyte (more where a file is to lie in it
+//! whole) that is filled from a decoder and changed for a fresh one, with its tail carried over, when its end is reached.
 
 use std::io::{self, Read};
 
@@ -8,7 +8,7 @@ use super::decode::{Decoded, Decoder};
 use crate::oci::{Algorithm, Digest, Hasher};
 
 /// Bytes of a buffer.
-pub(super) const SLAB: usize = 1 << 20;
+const SLAB: usize = 1 << 20;
 
 /// A window on the layer's bytes.
 pub(super) struct Tape<'a> {
@@ -35,13 +35,8 @@ impl<'a> Tape<'a> {
         };
         let is_ended = decoder.is_none();
         let mut tape = Self { decoder, slab, pos: 0, base: 0, is_ended, error: None, hasher: hash.map(Hasher::new), hashed: 0, limit };
-        tape.fill();
+        tape.fill(SLAB);
         tape
-    }
-
-    /// Whether the slab is the whole layer.
-    pub(super) fn is_mapped(&self) -> bool {
-        matches!(self.slab, Slab::Mapped(_))
     }
 
     /// All bytes of the slab.
@@ -83,14 +78,14 @@ impl<'a> Tape<'a> {
         }
     }
 
-    /// Changes to `fresh`, carrying over all from index `keep` on, and fills it. Gives the old slab.
-    pub(super) fn rotate(&mut self, keep: usize, mut fresh: Vec<u8>) -> Slab<'a> {
+    /// Changes to `fresh`, carrying over all from index `keep` on, and fills it, to `least` bytes or more. Gives the old slab.
+    pub(super) fn rotate(&mut self, keep: usize, least: usize, mut fresh: Vec<u8>) -> Slab<'a> {
         fresh.clear();
         fresh.extend_from_slice(&self.slab.bytes()[keep..]);
         let old = std::mem::replace(&mut self.slab, Slab::Owned(fresh));
         self.base += keep as u64;
         self.pos -= keep;
-        self.fill();
+        self.fill(SLAB.max(least));
         old
     }
 
@@ -131,11 +126,11 @@ impl<'a> Tape<'a> {
         self.decoder.as_ref()
     }
 
-    fn fill(&mut self) {
+    fn fill(&mut self, size: usize) {
         let (Some(decoder), Slab::Owned(buffer)) = (&mut self.decoder, &mut self.slab) else { return };
         let mut filled = buffer.len();
         let start = filled;
-        buffer.resize(SLAB.max(filled), 0);
+        buffer.resize(size.max(filled), 0);
         while !self.is_ended && filled < buffer.len() {
             match decoder.read(&mut buffer[filled..]) {
                 Ok(0) => self.is_ended = true,

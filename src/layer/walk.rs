@@ -26,6 +26,8 @@ const MAX_METADATA: usize = 256 * 1024;
 const MAX_NAME: usize = 64 * 1024;
 /// Bytes of pieces that make a batch.
 const BATCH: usize = 1 << 20;
+/// Largest file whose pieces know all of it: they lie in one buffer, which grows for it.
+pub const MAX_WHOLE: usize = 4 << 20;
 /// Pieces that make a batch, however small.
 const MAX_PIECES: usize = 8192;
 
@@ -155,18 +157,23 @@ impl<'a> Walk<'a, '_> {
         self.tape.rest().first_chunk::<BLOCK>().copied()
     }
 
-    /// Makes `count` bytes available at the tape's position, if the layer has as many. At most [`MAX_METADATA`].
+    /// Makes `count` bytes available at the tape's position, if the layer has as many. At most [`MAX_WHOLE`].
     fn need(&mut self, count: usize) {
         if self.tape.rest().len() < count && !self.tape.is_ended() {
-            self.rotate(self.tape.pos());
+            self.rotate_for(self.tape.pos(), count);
         }
     }
 
     /// Hands the pieces so far on and moves to a fresh slab that begins at index `keep` of the present one.
     fn rotate(&mut self, keep: usize) {
+        self.rotate_for(keep, 0);
+    }
+
+    /// The same, with at least `count` bytes in the fresh slab.
+    fn rotate_for(&mut self, keep: usize, count: usize) {
         let fresh = self.sink.buffer();
         let end = self.tape.slab().len();
-        let old = self.tape.rotate(keep, fresh);
+        let old = self.tape.rotate(keep, count, fresh);
         self.send(old, end);
         self.span = 0;
     }

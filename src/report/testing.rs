@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Colour, Context, Exposure, Redactor, Suppressed, Times};
 use crate::finding::{
     AllowState, Allowed, BaseFacts, Certainty, Confidence, Coverage, DockerfileFix, Evidence, Finding, Gate, ImageFacts, KeyFacts,
-    LayerFacts, Part, Place, Position, Reason, RuleFacts, Scan, Secret, Severity, Spot, Suppression, Visibility,
+    LayerFacts, Manager, Package, Part, Place, Position, Reason, RuleFacts, Scan, Secret, Severity, Spot, Suppression, Visibility,
 };
 use crate::oci::{Digest, Platform};
 
@@ -139,6 +139,7 @@ pub(super) fn rich() -> Scan {
         finding(&password, b"swordfish-77", Place::History { pointer: "/history/4/created_by".to_owned(), layer: Some(2) }),
         finding(&password, b"swordfish-77", Place::Label { pointer: "/config/Labels/swordfish-77~1x".to_owned() }),
         Finding {
+            package: Some(Package { manager: Manager::Dpkg, name: "swordfish-77".to_owned(), version: "1.0".to_owned() }),
             suppressed: Some(Suppression { reason: "placeholder".into(), detail: "it says so: changeme-please".to_owned() }),
             ..finding(&password, b"changeme-please", Place::Config { pointer: "/config/Env/0".to_owned() })
         },

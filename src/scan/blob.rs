@@ -6,17 +6,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::Scope;
 
+use super::PublicFiles;
 use super::crew::{Crew, SharedSink};
 use super::gather::{Found, Gatherer, Published};
 use super::turn;
 use crate::content::kind::Kind;
+use crate::content::packages::{self, DatabaseFile, FileHashes};
 use crate::detect::inline::{self, Comments};
-use crate::detect::{self, Chunk, Subject};
+use crate::detect::{self, Chunk, Detected, Subject};
 use crate::finding::{Part, Reason};
 use crate::layer::decode::{self, Compression, Decoded};
 use crate::layer::index::PathIndex;
 use crate::layer::walk::{self, Oddity, Sink};
-use crate::layer::{Batch, EntryKind, Where};
+use crate::layer::{Batch, EntryKind, Piece, Where};
 use crate::oci::{Algorithm, Digest, Hasher};
 use crate::source::{Blob, BlobKey, Source};
 
@@ -27,6 +29,8 @@ pub(super) struct BlobResult {
     pub(super) found: Vec<Found>,
     /// Public keys, in the order of the archive.
     pub(super) published: Vec<Published>,
+    /// Files of package databases, in the order of the archive.
+    pub(super) databases: Vec<DatabaseFile>,
     pub(super) index: PathIndex,
     /// Digest of the blob as stored; none if it was not hashed, or not to its end.
     pub(super) digest: Option<Digest>,
@@ -80,6 +84,7 @@ impl Job {
         let mut result = self.result.lock().unwrap_or_else(PoisonError::into_inner);
         result.found = gathered.found;
         result.published = gathered.published;
+        result.databases = gathered.databases;
         result.scanned = gathered.scanned;
         result.oddities.extend(gathered.oddities);
         crew.turn.tell(self.number, turn::layer_read(&result, crew.rules), crew.progress);
@@ -231,11 +236,28 @@ pub(super) fn match_batch(crew: &Crew<'_>, batch: &Batch<'_>, job: &Job) {
         if is_file && crew.options.comments == Comments::Heeded {
             inline::suppress(crew.rules, &chunk, &mut detected.candidates);
         }
+        if let Some(whole) = piece.whole.clone().filter(|_| is_file && crew.options.public_files == PublicFiles::Suppress) {
+            recognise(piece, &buffer[whole], &detected, &mut local);
+        }
         local.add(piece, &chunk, detected);
     }
     crew.progress.bytes(batch.span.len() as u64);
     crew.progress.findings(local.len());
     job.gatherer.lock().unwrap_or_else(PoisonError::into_inner).merge(local, &crew.options.limits);
+}
+
+/// Keeps what may show that a file is public: its hashes if something was found in it, its bytes if it is of a package database.
+fn recognise(piece: &Piece, whole: &[u8], detected: &Detected, local: &mut Gatherer) {
+    let entry = &piece.entry;
+    if entry.kind != EntryKind::File || entry.sparse.is_some() {
+        return;
+    }
+    if detected.candidates.iter().any(|candidate| candidate.suppressed.is_none()) {
+        local.hashes(entry.order, || FileHashes::of(whole));
+    }
+    if let Some(length) = packages::wants(&entry.path).filter(|_| piece.offset == 0) {
+        local.database(entry.order, DatabaseFile { path: entry.path.clone(), bytes: whole[..length.min(whole.len())].to_vec() });
+    }
 }
 
 /// Whether a chunk holds nothing but zeros, as the holes of images and databases do.

@@ -15,15 +15,17 @@ use rayon::{Scope, ThreadPool, ThreadPoolBuilder};
 use super::blob::{self, BlobResult, Job};
 use super::turn::Turn;
 use super::{Options, Progress, Verify};
-use crate::layer::walk::Sink;
+use crate::layer::walk::{MAX_WHOLE, Sink};
 use crate::layer::{Batch, Slab};
 use crate::rule::RuleSet;
 use crate::source::{Blob, BlobKey, Source};
 
 /// What one reader may cost: its buffer and a usual decoder's window.
 const READER_BYTES: u64 = 48 << 20;
-/// What one batch in flight costs.
-const BATCH_BYTES: u64 = 3 << 19;
+/// What one batch in flight costs at most.
+const BATCH_BYTES: u64 = (MAX_WHOLE + (1 << 20)) as u64;
+/// Buffers that grew beyond this for a file are not kept for another batch.
+const MAX_KEPT: usize = 2 << 20;
 
 /// Everything that all blobs of a scan share.
 pub(super) struct Crew<'c> {
@@ -125,7 +127,7 @@ impl<'c> Crew<'c> {
     fn give_back(&self, mut buffer: Vec<u8>) {
         buffer.clear();
         let mut buffers = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
-        if buffers.len() <= self.max_in_flight {
+        if buffers.len() <= self.max_in_flight && buffer.capacity() <= MAX_KEPT {
             buffers.push(buffer);
         }
     }

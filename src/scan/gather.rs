@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::Limits;
+use crate::content::packages::{DatabaseFile, FileHashes};
 use crate::detect::overlap::{self, Spanned};
 use crate::detect::structure::public::Public;
 use crate::detect::{Candidate, Chunk, Detected};
@@ -25,6 +26,8 @@ pub(super) struct Found {
     pub(super) candidate: Candidate,
     /// Rules of lower rank that matched the same text.
     pub(super) matched_too: Vec<u32>,
+    /// Of the file, where it may be known by them.
+    pub(super) hashes: Option<Arc<FileHashes>>,
 }
 
 /// A public key in a blob.
@@ -38,6 +41,8 @@ pub(super) struct Published {
 
 /// Most public keys of a blob that are kept: the first ones.
 const MAX_PUBLISHED: usize = 10_000;
+/// Most bytes of package databases of a blob that are kept: the first ones.
+const MAX_DATABASES: usize = 64 << 20;
 
 /// A candidate with what is known of its place when its piece is matched.
 #[derive(Debug)]
@@ -63,6 +68,10 @@ struct Lines {
     tail: u64,
 }
 
+fn cost(file: &DatabaseFile) -> usize {
+    size_of::<DatabaseFile>() + file.path.len() + file.bytes.len()
+}
+
 /// Collects from many threads.
 #[derive(Debug, Default)]
 pub(super) struct Gatherer {
@@ -70,9 +79,35 @@ pub(super) struct Gatherer {
     published: Vec<Published>,
     /// Of files that came in several pieces: by file and part, by the piece's offset.
     lines: HashMap<(u32, Part), BTreeMap<u64, Lines>>,
+    /// Of files in which something was found, by their position in the archive.
+    hashes: HashMap<u32, Arc<FileHashes>>,
+    databases: Databases,
     scanned: u64,
     dropped: u64,
     exhausted: Vec<Vec<u8>>,
+}
+
+/// Files of package databases by their position in the archive: the first ones that fit the bound, in whatever order they come.
+#[derive(Debug, Default)]
+struct Databases {
+    files: BTreeMap<u32, DatabaseFile>,
+    bytes: usize,
+    /// The first one that did not fit.
+    end: Option<u32>,
+}
+
+impl Databases {
+    fn add(&mut self, order: u32, file: DatabaseFile) {
+        if self.end.is_none_or(|end| order < end) {
+            self.bytes += cost(&file);
+            self.files.insert(order, file);
+        }
+        while self.bytes > MAX_DATABASES {
+            let Some((order, last)) = self.files.pop_last() else { return };
+            self.bytes -= cost(&last);
+            self.end = Some(order);
+        }
+    }
 }
 
 /// All that was found in a blob, in order.
@@ -80,6 +115,7 @@ pub(super) struct Gatherer {
 pub(super) struct Gathered {
     pub(super) found: Vec<Found>,
     pub(super) published: Vec<Published>,
+    pub(super) databases: Vec<DatabaseFile>,
     pub(super) scanned: u64,
     pub(super) oddities: Vec<Oddity>,
 }
@@ -94,6 +130,16 @@ impl Gatherer {
     pub(super) fn blank(&mut self, piece: &Piece) {
         self.scanned += piece.owned.len() as u64;
         self.count_lines(piece, &[], piece.owned.len() as u64);
+    }
+
+    /// Takes in the hashes of the file at a position of the archive, if they are not known yet.
+    pub(super) fn hashes(&mut self, order: u32, hashes: impl FnOnce() -> FileHashes) {
+        self.hashes.entry(order).or_insert_with(|| Arc::new(hashes()));
+    }
+
+    /// Takes in a file of a package database.
+    pub(super) fn database(&mut self, order: u32, file: DatabaseFile) {
+        self.databases.add(order, file);
     }
 
     /// Takes in what was detected in a piece.
@@ -145,6 +191,11 @@ impl Gatherer {
         for (file, pieces) in other.lines {
             self.lines.entry(file).or_default().extend(pieces);
         }
+        self.hashes.extend(other.hashes);
+        let databases = other.databases;
+        for (order, file) in databases.files {
+            self.databases.add(order, file);
+        }
         self.published.extend(other.published);
         if self.published.len() > 4 * MAX_PUBLISHED {
             first(&mut self.published);
@@ -162,7 +213,8 @@ impl Gatherer {
     pub(super) fn finish(mut self, limits: &Limits) -> Gathered {
         sort(&mut self.raw);
         first(&mut self.published);
-        let mut gathered = Gathered { published: self.published, scanned: self.scanned, ..Gathered::default() };
+        let databases = self.databases.files.into_values().collect();
+        let mut gathered = Gathered { published: self.published, databases, scanned: self.scanned, ..Gathered::default() };
         let mut dropped = self.dropped;
         let mut raw = self.raw.into_iter().peekable();
         while let Some(first) = raw.next() {
@@ -171,7 +223,9 @@ impl Gatherer {
                 group.push(next);
             }
             let pieces = self.lines.get(&(group[0].entry.order, group[0].part.clone()));
-            let mut found = fold(overlap::resolve(group), pieces);
+            // The name or an attribute of a public file is not of its content.
+            let hashes = self.hashes.get(&group[0].entry.order).filter(|_| group[0].part == Part::Content).cloned();
+            let mut found = fold(overlap::resolve(group), pieces, hashes.as_ref());
             if found.len() > limits.findings_per_file {
                 dropped += (found.len() - limits.findings_per_file) as u64;
                 found.truncate(limits.findings_per_file);
@@ -233,7 +287,7 @@ impl Spanned for Raw {
 }
 
 /// Counts lines and folds repetitions of a secret within a file into one finding.
-fn fold(raws: Vec<(Raw, Vec<u32>)>, pieces: Option<&BTreeMap<u64, Lines>>) -> Vec<Found> {
+fn fold(raws: Vec<(Raw, Vec<u32>)>, pieces: Option<&BTreeMap<u64, Lines>>, hashes: Option<&Arc<FileHashes>>) -> Vec<Found> {
     let mut found: Vec<Found> = Vec::new();
     // A comment accepts the secret on its own line and nowhere else: those that are suppressed are not one finding with those that are not.
     let mut known: HashMap<(u32, Vec<u8>, bool), usize> = HashMap::new();
@@ -249,7 +303,8 @@ fn fold(raws: Vec<(Raw, Vec<u32>)>, pieces: Option<&BTreeMap<u64, Lines>>) -> Ve
             continue;
         }
         known.insert(key, found.len());
-        found.push(Found { entry: raw.entry, part: raw.part, position, also: Vec::new(), candidate: raw.candidate, matched_too });
+        let hashes = hashes.cloned();
+        found.push(Found { entry: raw.entry, part: raw.part, position, also: Vec::new(), candidate: raw.candidate, matched_too, hashes });
     }
     found
 }
@@ -280,5 +335,23 @@ impl LineCounter<'_> {
         }
         self.at = Some((piece, feeds, tail));
         (feeds, tail)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_databases_that_fit_are_kept_whatever_order_they_come_in() {
+        let sizes = [30 << 20, 30 << 20, 20 << 20, 1];
+        for order in [[0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1], [1, 3, 0, 2]] {
+            let mut databases = Databases::default();
+            for position in order {
+                let file = DatabaseFile { path: b"/x".to_vec(), bytes: vec![0; sizes[position]] };
+                databases.add(position as u32, file);
+            }
+            assert_eq!(databases.files.keys().copied().collect::<Vec<_>>(), [0, 1], "{order:?}");
+        }
     }
 }

@@ -10,6 +10,7 @@ use super::blob::BlobResult;
 use super::crew::Crew;
 use super::documents::{self, InDocument};
 use super::gather::Found;
+use super::public::Recorded;
 use crate::detect::Candidate;
 use crate::finding::{
     Counterpart, Coverage, Finding, ImageFacts, LayerFacts, MAX_ALSO, Origin, Place, Position, Reason, RuleFacts, Scan, Severity,
@@ -28,12 +29,13 @@ pub(super) fn assemble(target: &Reference, contents: Contents, results: Results,
     let source = target.to_string();
     let mut owners: BTreeMap<&BlobKey, String> = BTreeMap::new();
     let first = scan.images.len();
+    let recorded = Recorded::new(&results, crew.options.public_files);
     for image in &contents.images {
         let number = scan.images.len();
         let inheritance = Inheritance::new(image, &contents.images, &results, &crew.options.bases);
         scan.images.push(ImageFacts { base: inheritance.facts.clone(), ..facts(&source, image) });
         let before = scan.findings.len();
-        Assembly { image, number, results: &results, crew, inheritance: &inheritance }.run(scan);
+        Assembly { image, number, results: &results, crew, inheritance: &inheritance, recorded: &recorded }.run(scan);
         pair(&mut scan.findings[before..]);
         counterparts(image, &results, &mut scan.findings[before..]);
         for (index, layer) in image.layers.iter().enumerate() {
@@ -195,6 +197,7 @@ struct Assembly<'a> {
     results: &'a Results,
     crew: &'a Crew<'a>,
     inheritance: &'a Inheritance,
+    recorded: &'a Recorded<'a>,
 }
 
 impl Assembly<'_> {
@@ -241,7 +244,11 @@ impl Assembly<'_> {
         // A blob that is no archive has no files that could be hidden.
         let visibility = is_archive.then(|| self.visibility(&found.entry, indexes[indexes.len() - 1], &names));
         let finding = self.finding(&found.candidate, &found.matched_too, place(first, found.position), also, visibility);
-        Finding { origin, ..finding }
+        let mut finding = Finding { origin, ..finding };
+        if let Some(hashes) = &found.hashes {
+            self.recorded.judge(&mut finding, self.image, first, &found.entry.path, hashes);
+        }
+        finding
     }
 
     fn place(&self, found: &Found, layer: usize, position: Option<Position>) -> Place {

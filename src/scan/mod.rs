@@ -9,6 +9,7 @@ mod crew;
 mod documents;
 mod gather;
 mod image;
+mod public;
 mod turn;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -31,6 +32,15 @@ pub enum Verify {
     Digests,
     /// Hash nothing.
     Nothing,
+}
+
+/// What to make of findings in files that are public.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PublicFiles {
+    /// Suppress them.
+    Suppress,
+    /// Take them for what they are elsewhere.
+    Report,
 }
 
 /// Bounds on what one image may cost.
@@ -73,6 +83,8 @@ pub struct Options {
     pub bases: Vec<Base>,
     /// How to deal with registries.
     pub registry: source::registry::RegistryOptions,
+    /// Whether findings in public files count.
+    pub public_files: PublicFiles,
 }
 
 impl Default for Options {
@@ -89,6 +101,7 @@ impl Default for Options {
             key: None,
             bases: Vec::new(),
             registry: source::registry::RegistryOptions::default(),
+            public_files: PublicFiles::Suppress,
         }
     }
 }

@@ -23,6 +23,7 @@ mod official;
 mod packages;
 mod pairs;
 mod plugin;
+mod public;
 mod real_tools;
 mod registry;
 mod rules;

@@ -3,10 +3,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{BATCH, BLOCK, Walk, is_header};
+use super::{BATCH, BLOCK, MAX_WHOLE, Walk, is_header};
 use crate::detect::{AFTER, BEFORE};
 use crate::finding::{Part, Reason};
-use crate::layer::tape::SLAB;
 use crate::layer::{Entry, EntryKind, Piece, Slab, Where};
 
 impl Walk<'_, '_> {
@@ -24,6 +23,7 @@ impl Walk<'_, '_> {
             offset: 0,
             is_start: true,
             is_end: true,
+            whole: None,
         };
         self.pieces.push(piece);
         self.pending += text.len();
@@ -33,10 +33,12 @@ impl Walk<'_, '_> {
     pub(super) fn body(&mut self, entry: &Arc<Entry>, part: Part, size: u64) {
         let mut left = size;
         let mut offset = 0u64;
-        // A small file that does not fit whole begins the next slab.
-        if !self.tape.is_mapped() && left > self.tape.rest().len() as u64 && left <= (SLAB / 4) as u64 {
-            self.need(left as usize);
+        // A file of moderate size that does not fit whole begins the next slab.
+        let whole = usize::try_from(size).ok().filter(|size| *size <= MAX_WHOLE);
+        if let Some(size) = whole {
+            self.need(size);
         }
+        let whole = whole.filter(|size| *size <= self.tape.rest().len()).map(|size| self.tape.pos()..self.tape.pos() + size);
         // Index of the body's first byte in the slab; negative once it has been left behind.
         let mut first = self.tape.pos() as i64;
         while left > 0 {
@@ -49,7 +51,7 @@ impl Walk<'_, '_> {
                 (start + available).saturating_sub(AFTER).max(start)
             };
             let limit = if is_last { end } else { start + available };
-            self.pieces_of(entry, &part, start..end, first, limit, offset, is_last);
+            self.pieces_of(entry, &part, start..end, first, limit, offset, is_last, whole.as_ref());
             offset += (end - start) as u64;
             left -= (end - start) as u64;
             self.tape.take(end - start);
@@ -87,6 +89,7 @@ impl Walk<'_, '_> {
         limit: usize,
         offset: u64,
         is_last: bool,
+        whole: Option<&Range<usize>>,
     ) {
         let floor = usize::try_from(first).unwrap_or(0);
         let mut start = range.start;
@@ -103,6 +106,7 @@ impl Walk<'_, '_> {
                 offset: offset + (start - range.start) as u64,
                 is_start: first >= 0 && from == floor,
                 is_end: is_last && to == limit,
+                whole: whole.cloned(),
             };
             self.pieces.push(piece);
             self.pending += end - start;

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::super::{Exposure, Redactor, sanitise};
 use crate::finding::{
-    Allowed, BaseFacts, Coverage, DockerfileFix, Finding, ImageFacts, KeyFacts, LayerFacts, Novelty, Origin, Part, Place, Remembered, Scan,
-    Skipped, Spot, StepFacts, Suppression, Visibility,
+    Allowed, BaseFacts, Coverage, DockerfileFix, Finding, ImageFacts, KeyFacts, LayerFacts, Novelty, Origin, Package, Part, Place,
+    Remembered, Scan, Skipped, Spot, StepFacts, Suppression, Visibility,
 };
 
 /// An instruction stands in full under `images`; repeated in each finding, a long one would make the report as long as their product.
@@ -184,7 +184,7 @@ impl<'a> FindingView<'a> {
                 Exposure::Redacted => finding.secret.redacted(),
                 Exposure::Shown => sanitise::bytes(finding.secret.expose()).into_owned(),
             },
-            suppressed: finding.suppressed.as_ref().map(|suppression| SuppressedView::new(suppression, redactor)),
+            suppressed: finding.suppressed.as_ref().map(|suppression| SuppressedView::new(suppression, finding.package.as_ref(), redactor)),
             novelty: finding.novelty.map(Novelty::as_str),
             origin: finding.origin.as_str(),
             origin_evidence: match finding.origin {
@@ -250,11 +250,25 @@ impl DockerfileView {
 struct SuppressedView {
     reason: String,
     detail: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    package: Option<PackageView>,
+}
+
+#[derive(Serialize)]
+struct PackageView {
+    manager: &'static str,
+    name: String,
+    version: String,
 }
 
 impl SuppressedView {
-    fn new(suppression: &Suppression, redactor: &Redactor) -> Self {
-        Self { reason: suppression.reason.to_string(), detail: redactor.text(&suppression.detail).into_owned() }
+    fn new(suppression: &Suppression, package: Option<&Package>, redactor: &Redactor) -> Self {
+        let package = package.map(|package| PackageView {
+            manager: package.manager.as_str(),
+            name: redactor.text(&package.name).into_owned(),
+            version: redactor.text(&package.version).into_owned(),
+        });
+        Self { reason: suppression.reason.to_string(), detail: redactor.text(&suppression.detail).into_owned(), package }
     }
 }
 

@@ -40,6 +40,7 @@ fn finding(given: shape::Finding, images: &[ImageFacts], rules: &mut Rules) -> R
         secret_id: ours(&given.secret_id),
         severity: given.severity,
         confidence: given.confidence,
+        package: given.suppressed.as_ref().and_then(|given| given.package.clone()),
         suppressed: given.suppressed.map(|given| Suppression { reason: ours(&given.reason).into(), detail: given.detail }),
         image: index,
         also: also.collect::<Result<_, _>>()?,

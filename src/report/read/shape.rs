@@ -4,7 +4,7 @@
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-use crate::finding::{AllowState, Confidence, Evidence, Novelty, Reason, Remembered, Severity};
+use crate::finding::{AllowState, Confidence, Evidence, Novelty, Package, Reason, Remembered, Severity};
 
 /// Enough to tell a report from other JSON.
 #[derive(Deserialize)]
@@ -142,6 +142,7 @@ pub(super) struct Suppressed {
     pub(super) reason: String,
     #[serde(default)]
     pub(super) detail: String,
+    pub(super) package: Option<Package>,
 }
 
 #[derive(Deserialize)]

@@ -103,7 +103,7 @@ fn is_instruction(step: &HistoryStep, word: &str) -> bool {
 }
 
 /// `ADD file:... in /`, or `ADD rootfs.tar.gz / # buildkit`.
-fn adds_root(step: &HistoryStep) -> bool {
+pub(in crate::scan) fn adds_root(step: &HistoryStep) -> bool {
     let text = instruction(step);
     let words: Vec<&str> = text.strip_suffix("# buildkit").unwrap_or(text).split_whitespace().collect();
     words.first() == Some(&"ADD") && words.last() == Some(&"/")

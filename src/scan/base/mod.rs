@@ -3,7 +3,7 @@
 //! Of a base only the documents are read, never a layer. What an image says of itself (its annotations, its history) can be made up by
 //! whoever builds it, so it is kept apart from what hashes prove: only layers whose bytes were hashed here count as proved.
 
-mod history;
+pub(super) mod history;
 
 use std::io::Read;
 
