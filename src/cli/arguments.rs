@@ -45,6 +45,8 @@ pub(super) enum Verb {
     Baseline(BaselineArguments),
     /// List, show and check rules
     Rules(RulesArguments),
+    /// Say what is kept from scan to scan, check it, or remove it
+    Cache(CacheArguments),
     /// Say what the project file, the environment and the flags come to
     Config(ConfigArguments),
     /// Print the JSON Schema of the JSON report, or of a line of the stream
@@ -348,6 +350,14 @@ pub(super) struct ReadArguments {
     #[command(flatten)]
     pub(super) registry: RegistryArguments,
 
+    /// Read every layer, and keep nothing for the next scan
+    #[arg(long, help_heading = "Scan")]
+    pub(super) no_cache: bool,
+
+    /// The folder in which results of layers are kept; without it LAYERSIFT_CACHE_DIR names it, or it is in the platform's folder for caches
+    #[arg(long, value_name = "DIR", help_heading = "Configuration")]
+    pub(super) cache_dir: Option<PathBuf>,
+
     /// Show no progress
     #[arg(long, help_heading = "Scan")]
     pub(super) no_progress: bool,
@@ -355,6 +365,26 @@ pub(super) struct ReadArguments {
     /// Say nothing on standard error but errors
     #[arg(short, long, help_heading = "Scan")]
     pub(super) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CacheArguments {
+    #[command(subcommand)]
+    pub(super) verb: CacheVerb,
+
+    /// The folder; without it LAYERSIFT_CACHE_DIR names it, or it is in the platform's folder for caches
+    #[arg(long, value_name = "DIR", global = true)]
+    pub(super) cache_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum CacheVerb {
+    /// Say where it is and how much is in it
+    Info,
+    /// Remove everything in it
+    Clear,
+    /// Read everything in it and remove what is damaged: exit code 1 if something was
+    Verify,
 }
 
 /// Where what is not said on the command line may be said.

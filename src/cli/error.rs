@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 
 use super::config::ConfigError;
+use crate::cache::CacheError;
 use crate::dockerfile::DockerfileError;
 use crate::finding::BaselineError;
 use crate::finding::allow::AllowError;
@@ -120,6 +121,12 @@ pub(super) enum CliError {
         /// Why.
         problem: String,
     },
+    /// A cache that cannot be looked at.
+    #[error("cannot use the cache: {0}")]
+    Cache(CacheError),
+    /// A machine without a folder for caches.
+    #[error("there is no folder for caches on this machine")]
+    NoCacheFolder,
     /// A stage of a Dockerfile that is not given.
     #[error("--target names a stage of a Dockerfile, and there is none")]
     StageOfNothing,
@@ -212,6 +219,7 @@ impl CliError {
                 Some("leave --no-verify out, or, if it is set elsewhere, give --no-verify=false; `layersift config show` says where")
             }
             CliError::StageOfNothing => Some("give it with --dockerfile"),
+            CliError::NoCacheFolder => Some("name one with --cache-dir or LAYERSIFT_CACHE_DIR"),
             CliError::TwoOnStdout => Some("give all but one a file: --output FORMAT=FILE"),
             CliError::NothingToTest => Some("say it with --text, or name a file with --input (`-` is standard input)"),
             CliError::NotTheClient => Some("run `docker layersift IMAGE`"),
@@ -220,6 +228,7 @@ impl CliError {
             CliError::NoHome => Some("set DOCKER_CONFIG to the Docker client's folder"),
             CliError::Login(_) => Some("give --username NAME and --password-stdin, or nothing to use what `docker login` keeps"),
             CliError::Told(_)
+            | CliError::Cache(_)
             | CliError::Config(_)
             | CliError::Run { .. }
             | CliError::Base { .. }

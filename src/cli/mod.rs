@@ -7,6 +7,7 @@ mod allow;
 mod arguments;
 mod base;
 mod baseline;
+mod cache;
 mod completions;
 mod config;
 mod convert;
@@ -74,6 +75,7 @@ fn perform(words: &[OsString]) -> Result<u8, CliError> {
         Verb::Diff(arguments) => diff::run(&arguments, &layers),
         Verb::Baseline(arguments) => baseline::run(arguments, &layers),
         Verb::Rules(arguments) => rules::run(arguments),
+        Verb::Cache(arguments) => cache::run(&arguments),
         Verb::Config(arguments) => match arguments.verb {
             ConfigVerb::Show(arguments) => config::show::run(&arguments),
         },

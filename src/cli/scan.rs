@@ -4,12 +4,13 @@ use std::io::{self, IsTerminal as _};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::arguments::{ReadArguments, ScanArguments};
+use super::cache::Secrets;
 use super::config::Layers;
 use super::dockerfile::Given;
 use super::error::{CliError, source_hint};
 use super::reports::Reports;
 use super::streams::{Streams, Watch};
-use super::{FATAL, allow, base, baseline, clean, complain, key, note, progress, rules};
+use super::{FATAL, allow, base, baseline, cache, clean, complain, key, note, progress, rules};
 use crate::finding::fingerprint::Key;
 use crate::finding::{Filter, Gate, Reason, Scan};
 use crate::report::{Colour, Context, Exposure, Redactor, Suppressed, Times};
@@ -51,7 +52,10 @@ pub(super) fn run_on(arguments: &ScanArguments, targets: Targets, layers: &Layer
     }
     let started = now();
     let rules = load_rules(&arguments.read)?;
-    let mut outcome = read_with(&arguments.read, targets, &rules, key, &arguments.base, &streams)?;
+    // To show a secret, or to find it in a Dockerfile, takes its text, which is not kept.
+    let wants_secrets = plan.exposure == Exposure::Shown || dockerfile.is_some();
+    let secrets = if wants_secrets { Secrets::Wanted } else { Secrets::Redacted };
+    let mut outcome = read_with(&arguments.read, targets, &rules, key, &arguments.base, &streams, secrets)?;
     allow::apply(&allowed, &arguments.read, &mut outcome, now());
     if let Some(baseline) = baseline {
         baseline.compare(&mut outcome.scan);
@@ -67,7 +71,8 @@ pub(super) fn run_on(arguments: &ScanArguments, targets: Targets, layers: &Layer
 /// Scans what `arguments` name, and suppresses what is allowed.
 pub(super) fn read(arguments: &ReadArguments, layers: &Layers, key: Option<Key>) -> Result<Outcome, CliError> {
     let allowed = allow::load(&arguments.allow, layers)?;
-    let mut outcome = read_with(arguments, targets(arguments), &load_rules(arguments)?, key, &[], &Streams::none())?;
+    let (rules, targets) = (load_rules(arguments)?, targets(arguments));
+    let mut outcome = read_with(arguments, targets, &rules, key, &[], &Streams::none(), Secrets::Redacted)?;
     allow::apply(&allowed, arguments, &mut outcome, now());
     Ok(outcome)
 }
@@ -88,20 +93,26 @@ fn read_with(
     key: Option<Key>,
     bases: &[String],
     streams: &Streams,
+    secrets: Secrets,
 ) -> Result<Outcome, CliError> {
+    // A stream has a line for each layer that is read, with what was found there.
+    let cache = if streams.is_none() { cache::open(arguments, secrets) } else { None };
     let registry = arguments.registry.options(&targets.references)?;
     let bases = base::open(bases, arguments, &registry)?;
     if !arguments.quiet {
         bases.iter().flat_map(Base::taken).for_each(|text| note("note", &clean(text)));
     }
     let mut notes: Vec<String> = bases.iter().flat_map(Base::notes).cloned().collect();
-    let options = Options { bases, registry, ..options(arguments, key) };
+    let options = Options { bases, registry, cache: cache.clone(), ..options(arguments, key) };
     streams.start(&scan::begin(rules, &options));
     let wanted = !arguments.quiet && !arguments.no_progress && !streams.on_stdout();
     let watch = Watch { progress: progress::progress(wanted), streams };
     let mut outcome = scan::run(&targets.references, rules, &options, &watch);
     // The line has to go before anything else is written to the terminal.
     drop(watch);
+    if let Some(cache) = cache {
+        cache::report(arguments, &cache);
+    }
     if !arguments.quiet {
         notes.extend(outcome.notes.iter().filter(|note| !notes.contains(note)).cloned().collect::<Vec<_>>());
         notes.iter().for_each(|text| note("warning", &clean(text)));

@@ -35,6 +35,11 @@ impl Streams {
         Self::new(Vec::new(), Exposure::Redacted)
     }
 
+    /// Whether there is none.
+    pub(super) fn is_none(&self) -> bool {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     /// Whether one goes to standard output, where a line of progress would be in its way.
     pub(super) fn on_stdout(&self) -> bool {
         let streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,6 +1,7 @@
 //! From a match to a candidate: placeholder, entropy, allow list, checksum, structure. A failed proof demotes or suppresses with a
 //! reason; nothing that a rule matched with a marker of its own is dropped in silence but what falls below its entropy floor.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::checksum::{self, Verdict};
@@ -188,7 +189,7 @@ impl Verdicts {
             rule: rule_number,
             span,
             secret,
-            decoding,
+            decoding: decoding.into_iter().map(Cow::Borrowed).collect(),
             severity: self.facts.severity.unwrap_or(rule.facts.severity),
             confidence: self.confidence,
             suppressed: self.suppressed,

@@ -18,6 +18,7 @@ pub mod prefilter;
 pub mod structure;
 mod weak;
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::content::decode;
@@ -83,7 +84,7 @@ pub struct Candidate {
     /// The secret, decoded.
     pub secret: Secret,
     /// Steps from the chunk's bytes to the secret.
-    pub decoding: Vec<&'static str>,
+    pub decoding: Vec<Cow<'static, str>>,
     /// The rule's, or what the secret itself says.
     pub severity: Severity,
     /// After proof.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Why something was not looked at, or not looked at in full, or is not what it said it was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
     /// A blob that a manifest names is not there.

@@ -62,6 +62,11 @@ impl fmt::Debug for Key {
 
 /// What is the same for the same secret, rule and path (or pointer), whatever the layer. Unsealed: only a key of maps within a scan.
 pub fn plain(rule: &str, secret: &Secret, place: &Place) -> String {
+    hex(&seal(b"layersift/1", &[secret.identity(), &place_of(rule, place)]), DIGITS)
+}
+
+/// What is the same for the same rule and path (or pointer), whatever the layer and the secret.
+fn place_of(rule: &str, place: &Place) -> [u8; 32] {
     let part = match place.part() {
         None | Some(Part::Content) => String::new(),
         Some(part) => format!("{part:?}"),
@@ -71,17 +76,25 @@ pub fn plain(rule: &str, secret: &Secret, place: &Place) -> String {
     let pointer: String =
         place.pointer().unwrap_or_default().split('/').filter(|step| step.parse::<u32>().is_err()).collect::<Vec<_>>().join("/");
     let path = place.path().unwrap_or_default();
-    let fields = [rule.as_bytes(), secret.expose(), path, &inner, part.as_bytes(), pointer.as_bytes()];
-    hex(&seal(b"layersift/1", &fields), DIGITS)
+    seal(b"layersift/1", &[rule.as_bytes(), path, &inner, part.as_bytes(), pointer.as_bytes()])
 }
 
 /// A secret sealed, so that fingerprints can be made of it.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Sealed([u8; 32]);
+
+impl fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sealed({})", self.secret_id())
+    }
+}
 
 impl Sealed {
     /// Seals `secret`. Costs some milliseconds for a secret that can be guessed, where there is no key.
     pub fn new(secret: &Secret, key: Option<&Key>) -> Self {
+        if let Some(seal) = secret.seal() {
+            return seal.clone();
+        }
         let bytes = secret.expose();
         Self(match key {
             Some(key) => seal(&key.0, &[b"secret", bytes]),
@@ -95,19 +108,23 @@ impl Sealed {
         hex(&seal(&self.0, &[b"secret"]), DIGITS)
     }
 
-    /// [`Finding::id`](super::Finding::id), from what [`plain`] gave.
-    pub fn finding_id(&self, plain: &str) -> String {
-        hex(&seal(&self.0, &[b"finding", plain.as_bytes()]), DIGITS)
+    /// [`Finding::id`](super::Finding::id): of the secret, the rule and the path (or pointer), whatever the layer.
+    pub fn finding_id(&self, rule: &str, place: &Place) -> String {
+        hex(&seal(&self.0, &[b"finding", &place_of(rule, place)]), DIGITS)
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
     }
 }
 
-/// Puts the final names in the place of the plain ones. `seal` gives a sealed form for every secret of `findings`.
-pub fn rename<'a>(findings: &mut [super::Finding], seal: impl Fn(&[u8]) -> Option<&'a Sealed>) {
+/// Puts the final names in the place of the plain ones.
+pub fn rename(findings: &mut [super::Finding], seal: impl Fn(&Secret) -> Sealed) {
     let mut names: HashMap<String, String> = HashMap::new();
     for finding in findings.iter_mut() {
-        let Some(sealed) = seal(finding.secret.expose()) else { continue };
+        let sealed = seal(&finding.secret);
         finding.secret_id = sealed.secret_id();
-        let name = sealed.finding_id(&finding.id);
+        let name = sealed.finding_id(&finding.rule.id, &finding.place);
         let plain = std::mem::replace(&mut finding.id, name.clone());
         names.insert(plain, name);
     }
@@ -166,7 +183,7 @@ mod tests {
     fn id(rule: &str, secret: &str, path: &str, layer: usize, key: Option<&Key>) -> String {
         let secret = Secret::new(secret.as_bytes(), 0);
         let place = Place::LayerFile { layer, path: path.into(), inner: Vec::new(), part: Part::Content, position: None };
-        Sealed::new(&secret, key).finding_id(&plain(rule, &secret, &place))
+        Sealed::new(&secret, key).finding_id(rule, &place)
     }
 
     #[test]

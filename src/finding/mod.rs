@@ -15,6 +15,7 @@ mod package;
 mod pair;
 mod place;
 mod secret;
+pub mod trace;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -71,7 +72,7 @@ pub enum Visibility {
 }
 
 /// Why a finding is listed but never gates.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Suppression {
     /// One word: `checksum-mismatch`, `well-known`, `placeholder`, `public-file`, ...
     pub reason: Cow<'static, str>,
@@ -80,7 +81,7 @@ pub struct Suppression {
 }
 
 /// Public facts of a private key.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct KeyFacts {
     /// `rsa`, `ed25519`, `ec`, ... where known.
     pub algorithm: Option<String>,
@@ -95,7 +96,7 @@ pub struct KeyFacts {
 }
 
 /// A certificate or public key that belongs to a private one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Counterpart {
     /// Whose it is, for people.
     pub what: String,

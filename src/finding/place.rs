@@ -1,7 +1,7 @@
 //! Where a secret stands. An enum, so that no place can carry a field that means nothing for it.
 
 /// Offsets of the secret's first byte within the text it was found in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Position {
     /// Bytes from the start of the file (or of the innermost member).
     pub offset: u64,
@@ -12,7 +12,7 @@ pub struct Position {
 }
 
 /// Which part of a tar entry holds the secret.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Part {
     /// The file's bytes.
     Content,

@@ -1,6 +1,10 @@
 //! The only holder of raw secret bytes.
 
 use std::fmt;
+use std::sync::Arc;
+
+use super::fingerprint::Sealed;
+use super::trace::{Trace, TraceKey};
 
 /// The text of a credential. Formatting it redacts; [`Secret::expose`] is the only way out, and greppable.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,6 +22,16 @@ enum Text {
     },
     /// Read from a report: only what the report showed of it.
     Withheld(Box<str>),
+    /// Found by an earlier scan: enough to name it, and to find it again in a text.
+    Kept(Box<Kept>),
+}
+
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Kept {
+    redacted: Box<str>,
+    seal: Sealed,
+    traces: Box<[Trace]>,
+    key: Arc<TraceKey>,
 }
 
 impl Secret {
@@ -44,23 +58,54 @@ impl Secret {
         })
     }
 
+    /// A secret that an earlier scan found: what may be shown of it, its seal, and its traces under `key`.
+    pub fn kept(redacted: impl Into<Box<str>>, seal: Sealed, traces: impl Into<Box<[Trace]>>, key: &Arc<TraceKey>) -> Self {
+        Self(Text::Kept(Box::new(Kept { redacted: redacted.into(), seal, traces: traces.into(), key: Arc::clone(key) })))
+    }
+
     /// The raw bytes, for matching, hashing, and reports that were asked to show secrets; of a withheld one what may be shown.
     pub fn expose(&self) -> &[u8] {
         match &self.0 {
             Text::Raw { bytes, .. } => bytes,
             Text::Withheld(redacted) => redacted.as_bytes(),
+            Text::Kept(kept) => kept.redacted.as_bytes(),
+        }
+    }
+
+    /// What differs between two secrets of one scan, shown or not: the raw bytes where they are at hand. Never to be shown.
+    pub fn identity(&self) -> &[u8] {
+        match &self.0 {
+            Text::Kept(kept) => kept.seal.bytes(),
+            _ => self.expose(),
+        }
+    }
+
+    /// The seal of a secret that an earlier scan found.
+    pub fn seal(&self) -> Option<&Sealed> {
+        match &self.0 {
+            Text::Kept(kept) => Some(&kept.seal),
+            _ => None,
+        }
+    }
+
+    /// By what a secret that an earlier scan found can be found again.
+    pub fn traces(&self) -> Option<(&TraceKey, &[Trace])> {
+        match &self.0 {
+            Text::Kept(kept) => Some((&kept.key, &kept.traces)),
+            _ => None,
         }
     }
 
     /// Whether the raw bytes are not at hand.
     pub fn is_withheld(&self) -> bool {
-        matches!(self.0, Text::Withheld(_))
+        matches!(self.0, Text::Withheld(_) | Text::Kept(_))
     }
 
     /// What may be shown: the format's public marker, if it has one, and the length.
     pub fn redacted(&self) -> String {
         match &self.0 {
             Text::Withheld(redacted) => redacted.to_string(),
+            Text::Kept(kept) => kept.redacted.to_string(),
             Text::Raw { bytes, marker } => {
                 let shown = &bytes[..usize::from(*marker)];
                 let shown: String = shown.iter().filter(|b| b.is_ascii_graphic()).map(|&b| char::from(b)).collect();

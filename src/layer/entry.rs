@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::finding::Part;
 
 /// What a tar entry is, as far as its life and its reading depend on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum EntryKind {
     /// A regular file.
     File,
@@ -25,7 +25,7 @@ pub enum EntryKind {
 }
 
 /// Where the bytes of a sparse file stand in the file.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct SparseMap {
     /// (offset in the file, length), in the order stored.
     pub segments: Vec<(u64, u64)>,
@@ -46,7 +46,7 @@ impl SparseMap {
 }
 
 /// One entry of a layer.
-#[derive(Debug)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Entry {
     /// Normalised absolute path.
     pub path: Vec<u8>,

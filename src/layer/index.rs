@@ -21,7 +21,7 @@ enum Mark {
     Opaque,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 struct Record {
     high: u32,
     low: u32,
@@ -30,7 +30,7 @@ struct Record {
 }
 
 /// A further name of a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct HardLink {
     /// The new name.
     pub path: Vec<u8>,
@@ -41,7 +41,7 @@ pub struct HardLink {
 }
 
 /// The paths that a layer touches.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub struct PathIndex {
     records: Vec<Record>,
     links: Vec<HardLink>,

@@ -49,7 +49,7 @@ pub struct Options {
 }
 
 /// Something about the layer that coverage has to say.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Oddity {
     /// Why.
     pub reason: Reason,

@@ -16,6 +16,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 
 use super::sanitise;
+use crate::finding::trace::{HEAD, Trace, TraceKey, Tracker};
 use crate::finding::{Scan, Secret};
 
 /// Whether a report shows secrets.
@@ -37,10 +38,12 @@ pub struct Redactor {
     shorter: Vec<u32>,
     /// Which heads (first bytes of a form) there are, by hash: most bytes of a text begin no form.
     heads: Box<[u64; HEADS / 64]>,
+    /// Secrets that are not at hand.
+    tracker: Option<Tracker>,
 }
 
 /// Shorter secrets stand in ordinary words, and would blot them out.
-const MIN_LEN: usize = 6;
+const MIN_LEN: usize = HEAD;
 /// Shorter lines of a secret of several lines say too little of it.
 const MIN_LINE: usize = 16;
 const NONE: u32 = u32::MAX;
@@ -56,11 +59,13 @@ impl Redactor {
 
     /// Learns the secrets of `scan` and `further` ones, of texts that are shown beside it.
     pub fn with(scan: &Scan, further: &[Vec<u8>], exposure: Exposure) -> Self {
-        let mut redactor = Self { exposure, forms: Vec::new(), shorter: Vec::new(), heads: Box::new([0; HEADS / 64]) };
+        let mut redactor = Self { exposure, forms: Vec::new(), shorter: Vec::new(), heads: Box::new([0; HEADS / 64]), tracker: None };
         if exposure == Exposure::Redacted {
-            let found = scan.findings.iter().map(|finding| &finding.secret).filter(|secret| !secret.is_withheld()).map(Secret::expose);
+            let found = scan.findings.iter().map(|finding| &finding.secret);
+            let found = found.filter(|secret| !secret.is_withheld()).map(Secret::expose);
             let secrets: HashSet<&[u8]> = found.chain(further.iter().map(Vec::as_slice)).collect();
             redactor.learn(&secrets);
+            redactor.tracker = tracker(scan);
         }
         redactor
     }
@@ -103,12 +108,7 @@ impl Redactor {
     }
 
     fn learn(&mut self, secrets: &HashSet<&[u8]>) {
-        for secret in secrets {
-            if secret.len() >= MIN_LEN {
-                self.forms.extend(forms(secret).into_iter().filter(|form| form.len() >= MIN_LEN));
-            }
-            self.forms.extend(lines(secret).map(Box::from));
-        }
+        self.forms = secrets.iter().flat_map(|secret| all_forms(secret)).collect();
         self.forms.sort_unstable();
         self.forms.dedup();
         let mut open: Vec<usize> = Vec::new();
@@ -128,7 +128,7 @@ impl Redactor {
         let mut found: Option<Range<usize>> = None;
         let mut at = from;
         while at + MIN_LEN <= bytes.len() && found.as_ref().is_none_or(|range| at < range.end) {
-            if let Some(len) = self.longest(&bytes[at..]) {
+            if let Some(len) = self.longest(&bytes[at..]).max(self.tracker.as_ref().and_then(|tracker| tracker.longest(&bytes[at..]))) {
                 let range = found.get_or_insert(at..at);
                 range.end = range.end.max(at + len);
             }
@@ -159,6 +159,22 @@ impl fmt::Debug for Redactor {
     }
 }
 
+/// Finds the secrets of `scan` that are not at hand. All of them have their traces from one key.
+fn tracker(scan: &Scan) -> Option<Tracker> {
+    let kept: HashSet<&Secret> = scan.findings.iter().map(|finding| &finding.secret).collect();
+    let traces: Vec<(&TraceKey, &[Trace])> = kept.into_iter().filter_map(Secret::traces).collect();
+    let key = traces.first()?.0;
+    Some(Tracker::new(key).with(traces.iter().flat_map(|(_, traces)| traces.iter())))
+}
+
+/// What is to be kept of a secret, so that it can be redacted when it is not at hand any more.
+pub(crate) fn traces(secret: &[u8], key: &TraceKey) -> Vec<Trace> {
+    let mut traces: Vec<Trace> = all_forms(secret).iter().filter_map(|form| key.trace(form)).collect();
+    traces.sort_unstable();
+    traces.dedup();
+    traces
+}
+
 /// Hash of the first [`MIN_LEN`] bytes, below [`HEADS`].
 fn head(bytes: &[u8]) -> usize {
     let mut word = [0; 8];
@@ -172,6 +188,14 @@ fn lines(secret: &[u8]) -> impl Iterator<Item = &[u8]> {
     let many = secret.contains(&b'\n');
     let lines = secret.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii).filter(move |_| many);
     lines.filter(|line| line.len() >= MIN_LINE && !line.starts_with(b"-----"))
+}
+
+/// Everything that is looked for of a secret.
+fn all_forms(secret: &[u8]) -> Vec<Box<[u8]>> {
+    let mut all = if secret.len() >= MIN_LEN { forms(secret) } else { Vec::new() };
+    all.retain(|form| form.len() >= MIN_LEN);
+    all.extend(lines(secret).map(Box::from));
+    all
 }
 
 /// The ways in which a secret may be written down.
@@ -302,6 +326,26 @@ mod tests {
             assert_eq!(all.text(&format!("<{secret}>")), "<****>", "{secret}");
         }
         assert_eq!(all.text("key-1 keyx kez100"), "key-1 keyx kez100");
+    }
+
+    #[test]
+    fn a_secret_that_is_not_at_hand_is_redacted_as_one_that_is() {
+        let key = std::sync::Arc::new(TraceKey::new([3; 32]));
+        let secrets: [&[u8]; 4] = [b"p\"ss/w~rd<&'x\n", b"hunter2-hunter2", b"hunter2", b"-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w0B\n"];
+        let mut scan = testing::scan_with_secrets(&secrets);
+        let at_hand = Redactor::new(&scan, Exposure::Redacted);
+        for finding in &mut scan.findings {
+            let seal = crate::finding::fingerprint::Sealed::new(&finding.secret, None);
+            let traces = traces(finding.secret.expose(), &key);
+            finding.secret = Secret::kept(finding.secret.redacted(), seal, traces, &key);
+        }
+        let kept = Redactor::new(&scan, Exposure::Redacted);
+        assert!(kept.forms.is_empty());
+        let encoded = STANDARD.encode("user:hunter2-hunter2");
+        for text in ["run -p hunter2-hunter2hunter2", "p%22ss%2Fw~rd%3C%26%27x%0A", "MIIEvQIBADANBgkqhkiG9w0B", "hunter", &encoded] {
+            assert_eq!(kept.text(text), at_hand.text(text), "{text}");
+        }
+        assert_eq!(kept.text("run hunter2-hunter2 ****(15)"), "run **** ****(15)");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! by the reader itself if there is none: no thread ever waits for another, and the number of buffers is bounded by the number of batches
 //! in flight. With one job everything happens in turn on one thread.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::Read;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -15,6 +15,8 @@ use rayon::{Scope, ThreadPool, ThreadPoolBuilder};
 use super::blob::{self, BlobResult, Job};
 use super::turn::Turn;
 use super::{Options, Progress, Verify};
+use crate::finding::Secret;
+use crate::finding::fingerprint::Sealed;
 use crate::layer::walk::{MAX_WHOLE, Sink};
 use crate::layer::{Batch, Slab};
 use crate::rule::RuleSet;
@@ -39,6 +41,7 @@ pub(super) struct Crew<'c> {
     in_flight: AtomicUsize,
     buffers: Mutex<Vec<Vec<u8>>>,
     pub(super) turn: Turn,
+    seals: Mutex<HashMap<Secret, Sealed>>,
 }
 
 impl<'c> Crew<'c> {
@@ -65,6 +68,7 @@ impl<'c> Crew<'c> {
             in_flight: AtomicUsize::new(0),
             buffers,
             turn: Turn::default(),
+            seals: Mutex::default(),
         }
     }
 
@@ -80,15 +84,33 @@ impl<'c> Crew<'c> {
         keys.into_iter().zip(jobs).map(|((key, _), job)| (key, job.into_result())).collect()
     }
 
-    /// As many readers as there may be, each of which takes the next blob when it is done with one.
     /// Applies `function` to all `items`, in their order.
-    pub(super) fn map<T: Send, R: Send>(&self, items: Vec<T>, function: impl Fn(T) -> R + Send + Sync) -> Vec<R> {
+    fn map<T: Send, R: Send>(&self, items: Vec<T>, function: impl Fn(T) -> R + Send + Sync) -> Vec<R> {
         match &self.pool {
             Some(pool) => pool.install(|| items.into_par_iter().map(function).collect()),
             None => items.into_iter().map(function).collect(),
         }
     }
 
+    /// Seals secrets, each once in a scan. Sealing is work for all threads.
+    pub(super) fn seal<'f>(&self, secrets: impl Iterator<Item = &'f Secret>) {
+        let distinct: HashSet<&Secret> = secrets.collect();
+        let new: Vec<&Secret> = {
+            let seals = self.seals.lock().unwrap_or_else(PoisonError::into_inner);
+            distinct.into_iter().filter(|secret| !seals.contains_key(secret)).collect()
+        };
+        let key = self.options.key.as_ref();
+        let sealed = self.map(new, |secret| (secret.clone(), Sealed::new(secret, key)));
+        self.seals.lock().unwrap_or_else(PoisonError::into_inner).extend(sealed);
+    }
+
+    /// The seal of a secret.
+    pub(super) fn sealed(&self, secret: &Secret) -> Sealed {
+        let known = self.seals.lock().unwrap_or_else(PoisonError::into_inner).get(secret).cloned();
+        known.unwrap_or_else(|| Sealed::new(secret, self.options.key.as_ref()))
+    }
+
+    /// As many readers as there may be, each of which takes the next blob when it is done with one.
     fn run_readers<'s>(&'s self, pool: &ThreadPool, source: &'s dyn Source, keys: &[(BlobKey, Option<u64>)], jobs: &'s [Job]) {
         let next = &AtomicUsize::new(0);
         pool.in_place_scope(|scope| {

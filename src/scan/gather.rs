@@ -35,7 +35,7 @@ pub(super) struct Found {
 pub(super) struct Published {
     pub(super) entry: Arc<Entry>,
     /// Bytes of the file before it.
-    offset: u64,
+    pub(super) offset: u64,
     pub(super) public: Public,
 }
 

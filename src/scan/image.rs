@@ -12,6 +12,7 @@ use super::documents::{self, InDocument};
 use super::gather::Found;
 use super::public::Recorded;
 use crate::detect::Candidate;
+use crate::finding::fingerprint::Sealed;
 use crate::finding::{
     Counterpart, Coverage, Finding, ImageFacts, LayerFacts, MAX_ALSO, Origin, Place, Position, Reason, RuleFacts, Scan, Severity,
     StepFacts, Visibility, fingerprint, pair,
@@ -25,19 +26,19 @@ use crate::source::{BlobKey, Contents, DocumentKind, Image, Layer, Reference};
 const MAX_NAMES: usize = 32;
 
 /// Adds a source's images, findings and coverage to the scan.
-pub(super) fn assemble(target: &Reference, contents: Contents, results: Results, crew: &Crew<'_>, scan: &mut Scan) {
+pub(super) fn assemble(target: &Reference, contents: Contents, results: &Results, crew: &Crew<'_>, scan: &mut Scan) {
     let source = target.to_string();
     let mut owners: BTreeMap<&BlobKey, String> = BTreeMap::new();
     let first = scan.images.len();
-    let recorded = Recorded::new(&results, crew.options.public_files);
+    let recorded = Recorded::new(results, crew.options.public_files);
     for image in &contents.images {
         let number = scan.images.len();
-        let inheritance = Inheritance::new(image, &contents.images, &results, &crew.options.bases);
+        let inheritance = Inheritance::new(image, &contents.images, results, &crew.options.bases);
         scan.images.push(ImageFacts { base: inheritance.facts.clone(), ..facts(&source, image) });
         let before = scan.findings.len();
-        Assembly { image, number, results: &results, crew, inheritance: &inheritance, recorded: &recorded }.run(scan);
+        Assembly { image, number, results, crew, inheritance: &inheritance, recorded: &recorded }.run(scan);
         pair(&mut scan.findings[before..]);
-        counterparts(image, &results, &mut scan.findings[before..]);
+        counterparts(image, results, &mut scan.findings[before..]);
         for (index, layer) in image.layers.iter().enumerate() {
             if let Some(key) = &layer.blob {
                 owners.entry(key).or_insert_with(|| label(&source, image, index, layer));
@@ -48,15 +49,15 @@ pub(super) fn assemble(target: &Reference, contents: Contents, results: Results,
         if scan.images.len() == first {
             scan.images.push(ImageFacts { source: source.clone(), ..ImageFacts::default() });
         }
-        extras(&contents, &results, crew, first, scan);
+        extras(&contents, results, crew, first, scan);
     }
     let mut coverage = Coverage::default();
-    for (key, result) in &results {
+    for (key, result) in results {
         let label = owners.get(key).cloned().unwrap_or_else(|| format!("{source}: {}", key.0));
         coverage.absorb(coverage_of(result, &label));
     }
     for image in &contents.images {
-        mismatches(&source, image, &results, &mut coverage);
+        mismatches(&source, image, results, &mut coverage);
         coverage.documents += image.documents.len() as u64;
     }
     for skipped in contents.skipped {
@@ -401,7 +402,7 @@ fn finding(
         suppressed: candidate.suppressed.clone(),
         image,
         also,
-        decoding: candidate.decoding.iter().map(|&step| step.into()).collect(),
+        decoding: candidate.decoding.clone(),
         visibility,
         key: candidate.key.clone(),
         note: candidate.note.clone(),
@@ -441,7 +442,13 @@ fn counterparts(image: &Image, results: &Results, findings: &mut [Finding]) {
 fn extras(contents: &Contents, results: &Results, crew: &Crew<'_>, image: usize, scan: &mut Scan) {
     // What such a member repeats of a config, as the legacy form's JSON does, is one more place of the finding there.
     let in_documents = scan.findings.iter().enumerate().filter(|(_, finding)| finding.image >= image && finding.visibility.is_none());
-    let mut known: HashMap<Vec<u8>, usize> = in_documents.map(|(index, finding)| (finding.secret.expose().to_vec(), index)).collect();
+    let in_documents: Vec<usize> = in_documents.map(|(index, _)| index).collect();
+    let results_of = |key| results.get(key).into_iter().flat_map(|result: &BlobResult| &result.found);
+    let of_members = contents.extras.iter().flat_map(|(_, key)| results_of(key)).map(|found| &found.candidate.secret);
+    crew.seal(in_documents.iter().map(|&index| &scan.findings[index].secret).chain(of_members));
+    // By their seals, which those that were found by an earlier scan have too.
+    let mut known: HashMap<Sealed, usize> =
+        in_documents.into_iter().map(|index| (crew.sealed(&scan.findings[index].secret), index)).collect();
     for (name, key) in &contents.extras {
         let Some(result) = results.get(key) else { continue };
         for found in &result.found {
@@ -450,7 +457,7 @@ fn extras(contents: &Contents, results: &Results, crew: &Crew<'_>, image: usize,
                 _ => [name.as_bytes(), b"!", &found.entry.path].concat(),
             };
             let place = Place::ArchiveMember { path, position: found.position };
-            let secret = found.candidate.secret.expose().to_vec();
+            let secret = crew.sealed(&found.candidate.secret);
             // A comment accepts the secret where it stands, and nowhere else.
             let is_hidden = |index: &&usize| scan.findings[**index].suppressed.is_some() && found.candidate.suppressed.is_none();
             match known.get(&secret).filter(|index| !is_hidden(index)) {

@@ -9,14 +9,17 @@ mod crew;
 mod documents;
 mod gather;
 mod image;
+mod kept;
 mod public;
 mod turn;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::io::Read;
+use std::sync::Arc;
 
+use crate::cache::Cache;
 pub use crate::detect::inline::Comments;
-use crate::finding::{LayerRead, Scan, Secret, fingerprint};
+use crate::finding::{LayerRead, Scan, fingerprint};
 use crate::oci::Platform;
 use crate::rule::RuleSet;
 use crate::source::{self, BlobKey, BlobSink, Contents, Opened, Reference, Source, SourceError};
@@ -24,6 +27,7 @@ use crate::source::{self, BlobKey, BlobSink, Contents, Opened, Reference, Source
 pub use base::Base;
 use blob::BlobResult;
 use crew::Crew;
+use kept::{Keeper, Recall};
 
 /// Whether blobs are checked against their digests while they are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +89,9 @@ pub struct Options {
     pub registry: source::registry::RegistryOptions,
     /// Whether findings in public files count.
     pub public_files: PublicFiles,
+    /// Where results of blobs are kept; none to read every blob. Without digests none is used either. Of a secret that is found there not
+    /// the text comes back, but what can be shown of it, its name, and enough to redact it.
+    pub cache: Option<Arc<Cache>>,
 }
 
 impl Default for Options {
@@ -102,6 +109,7 @@ impl Default for Options {
             bases: Vec::new(),
             registry: source::registry::RegistryOptions::default(),
             public_files: PublicFiles::Suppress,
+            cache: None,
         }
     }
 }
@@ -169,42 +177,46 @@ pub fn run(targets: &[Reference], rules: &RuleSet, options: &Options, progress: 
         }
     }
     name(&mut scan, &crew);
+    if let Some(cache) = &options.cache {
+        cache.finish();
+    }
     Outcome { scan, failures, notes }
 }
 
-/// Gives findings their final names. Sealing the secrets is work for all threads.
+/// Gives findings their final names.
 fn name(scan: &mut Scan, crew: &Crew<'_>) {
-    let secrets: HashSet<&Secret> = scan.findings.iter().map(|finding| &finding.secret).collect();
-    let key = crew.options.key.as_ref();
-    let seal = |secret: &Secret| (secret.expose().to_vec(), fingerprint::Sealed::new(secret, key));
-    let sealed: HashMap<Vec<u8>, fingerprint::Sealed> = crew.map(secrets.into_iter().collect(), seal).into_iter().collect();
-    fingerprint::rename(&mut scan.findings, |secret| sealed.get(secret));
+    crew.seal(scan.findings.iter().map(|finding| &finding.secret));
+    fingerprint::rename(&mut scan.findings, |secret| crew.sealed(secret));
 }
 
 /// Scans one target into `scan`.
 fn one(target: &Reference, crew: &Crew<'_>, options: &Options, scan: &mut Scan, notes: &mut Vec<String>) -> Result<(), SourceError> {
     let open = source::OpenOptions { platform: options.platform.clone(), registry: options.registry.clone() };
-    let (contents, results) = match source::open(target, &open)? {
+    let keeper = Keeper::new(crew);
+    let (contents, results, recall) = match source::open(target, &open)? {
         Opened::Random(source) => {
-            let read = random(source.as_ref(), crew);
+            let read = random(source.as_ref(), crew, keeper.as_ref());
             notes.extend(source.notes());
             read?
         }
         Opened::OnePass(source) => {
             let mut sink = StreamSink { crew, results: BTreeMap::new() };
             let contents = source.read(&mut sink)?;
-            (contents, sink.results)
+            (contents, sink.results, Recall::default())
         }
     };
-    image::assemble(target, contents, results, crew, scan);
+    image::assemble(target, contents, &results, crew, scan);
+    if let Some(keeper) = keeper {
+        keeper.keep(&results, &recall, scan);
+    }
     Ok(())
 }
 
 /// What reading the blobs of a source gave.
 type Results = BTreeMap<BlobKey, BlobResult>;
 
-/// Reads all distinct blobs of a source, many at a time.
-fn random(source: &dyn Source, crew: &Crew<'_>) -> Result<(Contents, Results), SourceError> {
+/// Reads all distinct blobs of a source that are not known, many at a time.
+fn random(source: &dyn Source, crew: &Crew<'_>, keeper: Option<&Keeper<'_>>) -> Result<(Contents, Results, Recall), SourceError> {
     let mut contents = source.contents()?;
     let mut wanted: BTreeMap<BlobKey, Option<u64>> = BTreeMap::new();
     for layer in contents.images.iter().flat_map(|image| &image.layers) {
@@ -215,9 +227,11 @@ fn random(source: &dyn Source, crew: &Crew<'_>) -> Result<(Contents, Results), S
     for (_, key) in &contents.extras {
         wanted.insert(key.clone(), None);
     }
-    let results = crew.read_all(source, wanted);
+    let mut recall = keeper.map(|keeper| keeper.recall(source, &mut wanted)).unwrap_or_default();
+    let mut results = crew.read_all(source, wanted);
+    results.append(&mut recall.take_results());
     contents.skipped.extend(source.skipped_while_reading());
-    Ok((contents, results))
+    Ok((contents, results, recall))
 }
 
 /// Scans the blobs of a source that comes once, as they pass.

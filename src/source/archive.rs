@@ -11,6 +11,7 @@ use super::members::{Located, Lost, Members};
 use super::mmap::Mapping;
 use super::oci_images::IndexWalk;
 use super::resolve::{Resolver, Wanted};
+use super::stamp::{Known, Stamp};
 use super::tar_walk::{Cut, Walk};
 use super::{Blob, BlobKey, Contents, DocumentKind, Source, SourceError, TextDocument, docker_images};
 use crate::finding::{Reason, Skipped};
@@ -19,6 +20,7 @@ use crate::oci::Index;
 /// An uncompressed image archive on disk.
 pub(super) struct Archive {
     path: PathBuf,
+    file: File,
     mapping: Mapping,
     index: ArchiveIndex,
     skipped: Vec<Skipped>,
@@ -32,7 +34,7 @@ impl Archive {
         let mapping = Mapping::of(&file).map_err(failed("map"))?;
         let (index, cut) = index(mapping.bytes());
         let skipped = index_problems(&index, cut, path);
-        Ok(Self { path: path.to_owned(), mapping, index, skipped, wanted })
+        Ok(Self { path: path.to_owned(), file, mapping, index, skipped, wanted })
     }
 
     fn bytes(&self, key: &BlobKey) -> Option<&[u8]> {
@@ -95,6 +97,11 @@ impl Source for Archive {
         let mut contents = contents_of(self, &self.index, &self.wanted, &self.path)?;
         contents.skipped.extend(self.skipped.iter().cloned());
         Ok(contents)
+    }
+
+    fn known(&self, blob: &BlobKey) -> Option<Known> {
+        let member = self.index.file(blob)?;
+        Stamp::of(&self.path, &self.file, member.position..member.position.checked_add(member.size)?).map(Known::File)
     }
 
     fn release(&self, bytes: &[u8]) {

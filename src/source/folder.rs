@@ -12,6 +12,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::members::{Located, Lost, MAX_DOCUMENT, Members};
 use super::mmap::Mapping;
+use super::stamp::{Known, Stamp};
 use super::{Blob, BlobKey, SourceError};
 use crate::finding::Reason;
 use crate::oci::{Digest, Hasher};
@@ -82,6 +83,13 @@ impl Folder {
             // Some file systems cannot map, and the number of mappings is bounded.
             None => Ok(Blob::Stream(Box::new(file))),
         }
+    }
+
+    /// By what a blob is known: the file that is opened for it.
+    pub(super) fn known(&self, key: &BlobKey) -> Option<Known> {
+        let path = &self.slots.get()?.get(key)?.path;
+        let file = File::open(path).ok()?;
+        Stamp::of(path, &file, 0..file.metadata().ok()?.len()).map(Known::File)
     }
 
     /// Gives the pages of a mapped blob back.

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::mmap::Mapping;
+use super::stamp::{Known, Stamp};
 use super::{Blob, BlobKey, Contents, Image, Layer, Source, SourceError};
 
 /// The key of the one blob.
@@ -12,6 +13,7 @@ const KEY: &str = "layer";
 /// A layer in a file.
 pub(super) struct LayerFile {
     path: PathBuf,
+    file: File,
     mapping: Option<Mapping>,
 }
 
@@ -21,7 +23,8 @@ impl LayerFile {
         if file.metadata().is_ok_and(|meta| meta.len() == 0) {
             return Err(SourceError::Empty { path: path.to_owned() });
         }
-        Ok(Self { path: path.to_owned(), mapping: Mapping::of(&file).ok() })
+        let mapping = Mapping::of(&file).ok();
+        Ok(Self { path: path.to_owned(), file, mapping })
     }
 }
 
@@ -34,6 +37,10 @@ pub(super) fn single_layer(key: BlobKey, is_rootfs: bool) -> Image {
 impl Source for LayerFile {
     fn contents(&self) -> Result<Contents, SourceError> {
         Ok(Contents { images: vec![single_layer(BlobKey(KEY.to_owned()), false)], ..Contents::default() })
+    }
+
+    fn known(&self, _blob: &BlobKey) -> Option<Known> {
+        Stamp::of(&self.path, &self.file, 0..self.file.metadata().ok()?.len()).map(Known::File)
     }
 
     fn release(&self, bytes: &[u8]) {

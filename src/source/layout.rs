@@ -6,7 +6,7 @@ use super::folder::{Folder, Naming};
 use super::members::Members;
 use super::oci_images::IndexWalk;
 use super::resolve::{Resolver, Wanted};
-use super::{Blob, BlobKey, Contents, DocumentKind, Source, SourceError, TextDocument};
+use super::{Blob, BlobKey, Contents, DocumentKind, Known, Source, SourceError, TextDocument};
 use crate::oci::Index;
 
 /// Most blobs that belong to no image and are read all the same.
@@ -42,6 +42,10 @@ impl Source for Layout {
         }
         self.folder.listed();
         Ok(contents)
+    }
+
+    fn known(&self, blob: &BlobKey) -> Option<Known> {
+        self.folder.known(blob)
     }
 
     fn release(&self, bytes: &[u8]) {

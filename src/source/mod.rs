@@ -26,6 +26,7 @@ mod resolve;
 mod rootfs;
 mod skopeo_dir;
 mod sniff;
+mod stamp;
 mod storage;
 mod tar_walk;
 #[cfg(test)]
@@ -40,6 +41,7 @@ pub use error::SourceError;
 pub use lookup::Lookup;
 pub use open::{OpenOptions, Opened, open};
 pub use reference::{Reference, Selector};
+pub use stamp::{Known, Settles, Stamp};
 
 use crate::finding::Skipped;
 use crate::oci::{Config, Descriptor, Digest, Platform};
@@ -131,6 +133,11 @@ pub trait Source: Send + Sync {
 
     /// Opens a blob that [`Source::contents`] named.
     fn open(&self, blob: &BlobKey) -> Result<Blob<'_>, SourceError>;
+
+    /// By what a blob is known without being read; none if it has to be. To be asked before the blob is opened.
+    fn known(&self, _blob: &BlobKey) -> Option<Known> {
+        None
+    }
 
     /// Is told that the bytes of a mapped blob have been read: their pages may be given back. They can still be read again.
     fn release(&self, _bytes: &[u8]) {}

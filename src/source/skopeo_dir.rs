@@ -6,7 +6,7 @@ use super::folder::{Folder, Naming};
 use super::members::Members;
 use super::oci_images::IndexWalk;
 use super::resolve::{Resolver, Wanted};
-use super::{Blob, BlobKey, Contents, DocumentKind, Source, SourceError, TextDocument};
+use super::{Blob, BlobKey, Contents, DocumentKind, Known, Source, SourceError, TextDocument};
 use crate::oci::{Digest, Document, MediaType};
 
 /// What the file `version` of such a folder begins with.
@@ -54,6 +54,10 @@ impl Source for SkopeoDir {
         }
         self.folder.listed();
         Ok(contents)
+    }
+
+    fn known(&self, blob: &BlobKey) -> Option<Known> {
+        self.folder.known(blob)
     }
 
     fn release(&self, bytes: &[u8]) {

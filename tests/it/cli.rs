@@ -32,6 +32,8 @@ pub(crate) fn program() -> Command {
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("LAYERSIFT_")) {
         command.env_remove(name);
     }
+    // What somebody keeps at home is not for tests.
+    command.env("LAYERSIFT_NO_CACHE", "true");
     command.env("LAYERSIFT_CONFIG", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/nothing.toml"));
     command
 }

@@ -110,6 +110,13 @@ fn a_source_knows_no_rule_and_no_report() {
 }
 
 #[test]
+fn a_cache_knows_bytes_and_names() {
+    let words = ["source", "scan", "cli", "rule", "layer", "detect", "report", "content"].map(|module| format!("crate::{module}"));
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    forbid(&words, |name| is_in(name, &["cache"]));
+}
+
+#[test]
 fn a_report_knows_no_source_and_no_scan() {
     let words = ["crate::source", "crate::scan", "crate::cli", "crate::rule", "crate::layer", "std::fs", "std::net"];
     forbid(&words, |name| is_in(name, &["report"]));

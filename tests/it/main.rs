@@ -7,6 +7,7 @@ mod base;
 mod baseline;
 mod bounds;
 mod browser;
+mod cache;
 mod ci;
 mod cli;
 mod config;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Arg;
 
-use super::super::{key, registry};
+use super::super::{cache, key, registry};
 use super::options::{self, Options};
 use super::{ConfigError, Origin, Setting};
 
@@ -34,6 +34,8 @@ impl Environment {
         for (name, value) in ours(variables) {
             if name == CONFIG {
                 read.config = Some(PathBuf::from(value));
+            } else if name == cache::VARIABLE {
+                // Not laid under the flags: the verbs about the cache ask for it too.
             } else if name == key::VARIABLE {
                 has_key = true;
             } else if registry::VARIABLES.contains(&name.as_str()) {

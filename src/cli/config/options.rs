@@ -152,7 +152,7 @@ mod tests {
         let scan = command.find_subcommand("scan").unwrap();
         let not: Vec<&str> = scan.get_arguments().filter(|option| table(option).is_none()).filter_map(Arg::get_long).collect();
         let registry = ["username", "password-stdin", "ca-file", "insecure", "allow-internal-hosts"];
-        assert_eq!(not, [&["config", "no-config"][..], &registry, &["show-secrets"]].concat());
+        assert_eq!(not, [&["config", "no-config"][..], &registry, &["cache-dir", "show-secrets"]].concat());
         assert!(Options::of(&command).all().count() >= 19);
     }
 

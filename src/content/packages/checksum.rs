@@ -51,7 +51,7 @@ fn digit(byte: u8) -> Option<u8> {
 }
 
 /// All that a file may be recognised by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct FileHashes {
     md5: [u8; 16],
     sha1: [u8; 20],

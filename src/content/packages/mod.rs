@@ -19,7 +19,7 @@ use crate::finding::{Manager, Package};
 const MAX_WORD: usize = 200;
 
 /// A database's file, or its beginning.
-#[derive(Debug)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct DatabaseFile {
     /// Normalised absolute path.
     pub path: Vec<u8>,

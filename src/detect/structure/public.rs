@@ -5,7 +5,7 @@ use super::der::{BIT_STRING, INTEGER, OID, Reader};
 use super::{key, ssh, text};
 
 /// The public half of a key, where somebody uses it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct Public {
     /// As OpenSSH prints it: `SHA256:...`.
     pub fingerprint: String,

@@ -29,7 +29,7 @@ pub use options::{Patience, PlainHttp, Referrals, RegistryOptions};
 use super::members::{Located, Lost, Members};
 use super::oci_images::IndexWalk;
 use super::resolve::{Resolver, Wanted};
-use super::{Blob, BlobKey, Contents, DocumentKind, Source, SourceError, TextDocument};
+use super::{Blob, BlobKey, Contents, DocumentKind, Known, Source, SourceError, TextDocument};
 use crate::finding::Reason;
 use crate::oci::{Algorithm, Descriptor, Digest, Document, Hasher, Index, MediaType};
 
@@ -131,6 +131,10 @@ impl Source for Registry {
             Err(error) if *error.problem == Problem::NotFound && layer.is_some_and(Descriptor::is_foreign) => Err(SourceError::Foreign),
             Err(error) => Err(error.into()),
         }
+    }
+
+    fn known(&self, blob: &BlobKey) -> Option<Known> {
+        Some(Known::Digest(blob.0.strip_prefix(BLOB)?.parse().ok()?))
     }
 
     fn notes(&self) -> Vec<String> {

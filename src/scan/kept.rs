@@ -1,0 +1,316 @@
+//! What is kept of a blob between scans, and when a blob need not be read.
+//!
+//! No secret is kept: of each there is what may be shown, its seal, and traces by which it is redacted. A result is kept only if the blob
+//! was read to its end with nothing amiss, and used only for a blob that is known by more than a claim ([`Known`]).
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::Results;
+use super::blob::BlobResult;
+use super::crew::Crew;
+use super::gather::{Found, Published};
+use crate::cache::{Cache, Kind, Name};
+use crate::content::packages::{DatabaseFile, FileHashes};
+use crate::detect::Candidate;
+use crate::detect::structure::public::Public;
+use crate::finding::fingerprint::{Key, Sealed};
+use crate::finding::trace::Trace;
+use crate::finding::{Confidence, KeyFacts, Part, Position, Reason, Scan, Secret, Severity, Suppression};
+use crate::layer::Entry;
+use crate::layer::index::PathIndex;
+use crate::layer::walk::Oddity;
+use crate::oci::Digest;
+use crate::report::{Exposure, Redactor, redact};
+use crate::source::{BlobKey, Known, Settles, Source};
+
+/// Keeps results of a scan, and finds those of earlier ones.
+pub(super) struct Keeper<'c> {
+    crew: &'c Crew<'c>,
+    cache: &'c Cache,
+    /// Everything but the blob that a result depends on, as one hash.
+    context: Name,
+}
+
+/// What is known of the blobs of a source.
+#[derive(Default)]
+pub(super) struct Recall {
+    /// None of a source that passes by: its blobs may be met again by their digests.
+    known: Option<BTreeMap<BlobKey, Known>>,
+    reused: BTreeSet<BlobKey>,
+    results: Results,
+}
+
+impl Recall {
+    /// The results of earlier scans; gives them once.
+    pub(super) fn take_results(&mut self) -> Results {
+        std::mem::take(&mut self.results)
+    }
+}
+
+impl<'c> Keeper<'c> {
+    /// None where nothing is to be kept, or no blob is hashed.
+    pub(super) fn new(crew: &'c Crew<'c>) -> Option<Self> {
+        let cache = crew.options.cache.as_deref().filter(|_| crew.verifies())?;
+        // What of the options changes a result.
+        let options = format!("{:?} {:?} {:?}", crew.options.limits, crew.options.comments, crew.options.public_files);
+        let key = crew.options.key.as_ref().map(Key::name).unwrap_or_default();
+        let traces = cache.traces().name();
+        // The build counts and not the version alone: each change of the code may change what is found, and how it is written down here.
+        let fields = [env!("LAYERSIFT_BUILD"), env!("CARGO_PKG_VERSION"), crew.rules.hash(), &options, &key, &traces];
+        Some(Self { crew, cache, context: Name::new(Kind::Blob, &fields.map(str::as_bytes)) })
+    }
+
+    /// Takes the blobs that need not be read out of `wanted`.
+    pub(super) fn recall(&self, source: &dyn Source, wanted: &mut BTreeMap<BlobKey, Option<u64>>) -> Recall {
+        let mut recall = Recall::default();
+        let mut known = BTreeMap::new();
+        wanted.retain(|key, _| {
+            let name = settled(source, key);
+            let result = name.as_ref().and_then(|name| self.result(&self.digest(name)?));
+            self.cache.count(result.is_some());
+            known.extend(name.map(|name| (key.clone(), name)));
+            let Some(result) = result else { return true };
+            recall.reused.insert(key.clone());
+            recall.results.insert(key.clone(), result);
+            false
+        });
+        Recall { known: Some(known), ..recall }
+    }
+
+    /// Keeps what was read; `scan` has all that was found.
+    pub(super) fn keep(&self, results: &Results, recall: &Recall, scan: &Scan) {
+        let is_worth = |key: &BlobKey| recall.known.as_ref().is_none_or(|known| known.contains_key(key)) && !recall.reused.contains(key);
+        let whole: Vec<(&BlobKey, &BlobResult)> = results.iter().filter(|(key, result)| is_worth(key) && is_whole(result)).collect();
+        if whole.is_empty() {
+            return;
+        }
+        self.crew.seal(whole.iter().flat_map(|(_, result)| &result.found).map(|found| &found.candidate.secret));
+        let redactor = Redactor::new(scan, Exposure::Redacted);
+        for (key, result) in whole {
+            let Some(bytes) = self.record(result).and_then(|record| postcard::to_stdvec(&record).ok()) else { continue };
+            // A path or a note may hold a secret that was found elsewhere. Such a blob is read again each time.
+            let (Some(digest), Cow::Borrowed(_)) = (&result.digest, redactor.raw(&bytes)) else { continue };
+            self.cache.put(&self.blob_name(digest), &bytes);
+            if let Some(Known::File(stamp)) = recall.known.as_ref().and_then(|known| known.get(key)) {
+                self.cache.put(&Name::new(Kind::File, &[&stamp.bytes()]), digest.to_string().as_bytes());
+            }
+        }
+    }
+
+    fn blob_name(&self, digest: &Digest) -> Name {
+        Name::new(Kind::Blob, &[self.context.hex().as_bytes(), digest.to_string().as_bytes()])
+    }
+
+    /// The digest that a blob has for sure.
+    fn digest(&self, known: &Known) -> Option<Digest> {
+        match known {
+            Known::Digest(digest) => Some(digest.clone()),
+            Known::File(stamp) => {
+                let bytes = self.cache.get(&Name::new(Kind::File, &[&stamp.bytes()]))?;
+                std::str::from_utf8(&bytes).ok()?.parse().ok()
+            }
+        }
+    }
+
+    fn result(&self, digest: &Digest) -> Option<BlobResult> {
+        let bytes = self.cache.get(&self.blob_name(digest))?;
+        let result = self.restore(postcard::from_bytes(&bytes).ok()?)?;
+        (result.digest.as_ref() == Some(digest)).then_some(result)
+    }
+
+    fn record<'r>(&self, result: &'r BlobResult) -> Option<Record<'r>> {
+        // Every field is named, so that a new one is not forgotten here.
+        let BlobResult { found, published, databases, index, digest, diff_id, is_archive, entries, read, expanded, scanned, oddities } =
+            result;
+        let mut secrets = Vec::new();
+        let mut numbers: HashMap<&Secret, u32> = HashMap::new();
+        let mut records = Vec::new();
+        for found in found {
+            let secret = &found.candidate.secret;
+            let number = *numbers.entry(secret).or_insert_with(|| {
+                secrets.push(SecretRecord {
+                    redacted: secret.redacted(),
+                    seal: self.crew.sealed(secret),
+                    traces: redact::traces(secret.expose(), self.cache.traces()),
+                });
+                secrets.len() as u32 - 1
+            });
+            records.push(FoundRecord::new(found, number));
+        }
+        Some(Record {
+            secrets,
+            found: records,
+            published: published.iter().map(|one| (Cow::Borrowed(&*one.entry), one.offset, Cow::Borrowed(&one.public))).collect(),
+            databases: Cow::Borrowed(databases),
+            index: Cow::Borrowed(index),
+            digest: digest.as_ref()?.to_string(),
+            diff_id: diff_id.as_ref()?.to_string(),
+            is_archive: *is_archive,
+            entries: *entries,
+            read: *read,
+            expanded: *expanded,
+            scanned: *scanned,
+            oddities: Cow::Borrowed(oddities),
+        })
+    }
+
+    /// None if the record makes no sense.
+    fn restore(&self, record: Record<'_>) -> Option<BlobResult> {
+        let key = self.cache.traces();
+        let secrets: Vec<Secret> =
+            record.secrets.into_iter().map(|secret| Secret::kept(secret.redacted, secret.seal, secret.traces, key)).collect();
+        let published = record.published.into_iter();
+        Some(BlobResult {
+            found: record.found.into_iter().map(|found| found.restore(&secrets, self.crew.rules.len())).collect::<Option<_>>()?,
+            published: published
+                .map(|(entry, offset, public)| Published { entry: Arc::new(entry.into_owned()), offset, public: public.into_owned() })
+                .collect(),
+            databases: record.databases.into_owned(),
+            index: record.index.into_owned(),
+            digest: Some(record.digest.parse().ok()?),
+            diff_id: Some(record.diff_id.parse().ok()?),
+            is_archive: record.is_archive,
+            entries: record.entries,
+            read: record.read,
+            expanded: record.expanded,
+            scanned: record.scanned,
+            oddities: record.oddities.into_owned(),
+        })
+    }
+}
+
+/// By what a blob is known; none if it has to be read and may not be known later either.
+fn settled(source: &dyn Source, key: &BlobKey) -> Option<Known> {
+    let settles = |known: &Known| match known {
+        Known::Digest(_) => Settles::Settled,
+        Known::File(stamp) => stamp.settles_in(),
+    };
+    let mut known = source.known(key)?;
+    // An image that was saved a moment ago could be changed once more within the same tick of the file system's clock.
+    if let Settles::In(time) = settles(&known) {
+        std::thread::sleep(time);
+        known = source.known(key)?;
+    }
+    (settles(&known) == Settles::Settled).then_some(known)
+}
+
+/// Whether a blob was read to its end and there was nothing to say of it that another read might not say.
+fn is_whole(result: &BlobResult) -> bool {
+    // Such a name is the secret.
+    let is_name = |found: &Found| matches!(found.part, Part::Name | Part::LinkTarget);
+    result.digest.is_some()
+        && result.diff_id.is_some()
+        && result.index.left_out() == 0
+        && result.oddities.iter().all(|oddity| oddity.reason == Reason::TrailingBytes)
+        && !result.found.iter().any(is_name)
+}
+
+/// A [`BlobResult`] as it is kept. The form is that of the build that wrote it; other builds do not look for it.
+#[derive(Serialize, Deserialize)]
+struct Record<'r> {
+    secrets: Vec<SecretRecord>,
+    found: Vec<FoundRecord<'r>>,
+    published: Vec<(Cow<'r, Entry>, u64, Cow<'r, Public>)>,
+    databases: Cow<'r, [DatabaseFile]>,
+    index: Cow<'r, PathIndex>,
+    digest: String,
+    diff_id: String,
+    is_archive: bool,
+    entries: u64,
+    read: u64,
+    expanded: u64,
+    scanned: u64,
+    oddities: Cow<'r, [Oddity]>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SecretRecord {
+    redacted: String,
+    seal: Sealed,
+    traces: Vec<Trace>,
+}
+
+/// A [`Found`] as it is kept.
+#[derive(Serialize, Deserialize)]
+struct FoundRecord<'r> {
+    /// Number of the secret in the record.
+    secret: u32,
+    entry: Cow<'r, Entry>,
+    part: Part,
+    position: Option<Position>,
+    also: Cow<'r, [Position]>,
+    matched_too: Cow<'r, [u32]>,
+    hashes: Option<FileHashes>,
+    rule: u32,
+    decoding: Vec<Cow<'static, str>>,
+    severity: Severity,
+    confidence: Confidence,
+    suppressed: Option<Suppression>,
+    key: Option<KeyFacts>,
+    note: Option<String>,
+    expires: Option<i64>,
+    host: Option<String>,
+    rank: u8,
+}
+
+impl<'r> FoundRecord<'r> {
+    fn new(found: &'r Found, secret: u32) -> Self {
+        let Found { entry, part, position, also, candidate, matched_too, hashes } = found;
+        let candidate = candidate.clone();
+        // Where it stood in its piece is of no use later.
+        let Candidate { rule, span: _, secret: _, decoding, severity, confidence, suppressed, key, note, expires, host, rank } = candidate;
+        Self {
+            secret,
+            entry: Cow::Borrowed(entry),
+            part: part.clone(),
+            position: *position,
+            also: Cow::Borrowed(also),
+            matched_too: Cow::Borrowed(matched_too),
+            hashes: hashes.as_deref().copied(),
+            rule,
+            decoding,
+            severity,
+            confidence,
+            suppressed,
+            key,
+            note,
+            expires,
+            host,
+            rank,
+        }
+    }
+
+    fn restore(self, secrets: &[Secret], rules: usize) -> Option<Found> {
+        let is_rule = |rule: &u32| (*rule as usize) < rules;
+        if !is_rule(&self.rule) || !self.matched_too.iter().all(is_rule) {
+            return None;
+        }
+        let candidate = Candidate {
+            rule: self.rule,
+            span: 0..0,
+            secret: secrets.get(self.secret as usize)?.clone(),
+            decoding: self.decoding,
+            severity: self.severity,
+            confidence: self.confidence,
+            suppressed: self.suppressed,
+            key: self.key,
+            note: self.note,
+            expires: self.expires,
+            host: self.host,
+            rank: self.rank,
+        };
+        Some(Found {
+            entry: Arc::new(self.entry.into_owned()),
+            part: self.part,
+            position: self.position,
+            also: self.also.into_owned(),
+            candidate,
+            matched_too: self.matched_too.into_owned(),
+            hashes: self.hashes.map(Arc::new),
+        })
+    }
+}
