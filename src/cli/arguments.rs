@@ -46,6 +46,7 @@ pub(super) enum Verb {
     /// List, show and check rules
     Rules(RulesArguments),
     /// Say what is kept from scan to scan, check it, or remove it
+    #[command(after_help = examples::CACHE)]
     Cache(CacheArguments),
     /// Say what the project file, the environment and the flags come to
     Config(ConfigArguments),

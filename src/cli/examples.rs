@@ -15,6 +15,12 @@ Examples:
       docker layersift app:1.2
       docker layersift push registry.example.org/app:1.2";
 
+pub(super) const CACHE: &str = "\
+Examples:
+      layersift cache info
+      layersift cache verify
+      layersift cache clear";
+
 pub(super) const SCHEMA: &str = "\
 Examples:
       layersift schema > report-1.schema.json";

@@ -245,7 +245,9 @@ mod tests {
         assert_eq!(finding["also"][1]["pointer"], "/config/Env/2");
         assert_eq!(report["findings"][4]["visibility"], Value::Null);
         assert_eq!(report["findings"][4]["place"]["layer"]["index"], 2);
-        assert_eq!(report["findings"][6]["suppressed"], json!({ "reason": "placeholder", "detail": "it says so: ****" }));
+        let package = json!({ "manager": "dpkg", "name": "****", "version": "1.0" });
+        let suppressed = json!({ "reason": "placeholder", "detail": "it says so: ****", "package": package });
+        assert_eq!(report["findings"][6]["suppressed"], suppressed);
         assert_eq!(report["complete"], false);
         let reason = "it was **** once\u{1b}[2J";
         let entry = json!({ "origin": ".layersiftignore:3", "state": "expired", "count": 1, "reason": reason, "until": "2026-01-31" });
