@@ -90,10 +90,19 @@ impl<'c> Keeper<'c> {
         }
         self.crew.seal(whole.iter().flat_map(|(_, result)| &result.found).map(|found| &found.candidate.secret));
         let redactor = Redactor::new(scan, Exposure::Redacted);
+        let sure = Redactor::new(&sure(scan), Exposure::Redacted);
+        let holds = |redactor: &Redactor, bytes: &[u8]| matches!(redactor.raw(bytes), Cow::Owned(_));
         for (key, result) in whole {
-            let Some(bytes) = self.record(result).and_then(|record| postcard::to_stdvec(&record).ok()) else { continue };
-            // A path or a note may hold a secret that was found elsewhere. Such a blob is read again each time.
-            let (Some(digest), Cow::Borrowed(_)) = (&result.digest, redactor.raw(&bytes)) else { continue };
+            let (Some(mut record), Some(digest)) = (self.record(result), &result.digest) else { continue };
+            // A path or a note may hold a secret that was found elsewhere, and so may a package database, where all the words that might
+            // be passwords stand. Such a blob is read again each time.
+            let databases = std::mem::take(&mut record.databases);
+            let is_shown = postcard::to_stdvec(&record).is_ok_and(|bytes| holds(&redactor, &bytes));
+            if is_shown || databases.iter().any(|database| holds(&sure, &database.bytes)) {
+                continue;
+            }
+            record.databases = databases;
+            let Ok(bytes) = postcard::to_stdvec(&record) else { continue };
             self.cache.put(&self.blob_name(digest), &bytes);
             if let Some(Known::File(stamp)) = recall.known.as_ref().and_then(|known| known.get(key)) {
                 self.cache.put(&Name::new(Kind::File, &[&stamp.bytes()]), digest.to_string().as_bytes());
@@ -181,6 +190,12 @@ impl<'c> Keeper<'c> {
             oddities: record.oddities.into_owned(),
         })
     }
+}
+
+/// The findings of `scan` that are no guesses.
+fn sure(scan: &Scan) -> Scan {
+    let findings = scan.findings.iter().filter(|finding| finding.confidence > Confidence::Possible).cloned().collect();
+    Scan { findings, ..Scan::new(scan.rules_hash.clone()) }
 }
 
 /// By what a blob is known; none if it has to be read and may not be known later either.
