@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use jsonschema::{Retrieve, Uri};
-use layersift::finding::Scan;
+use layersift::finding::{Confidence, Scan};
 use layersift::report::{Exposure, FormatName};
 use layersift::source::builder::ImageBuilder;
 use serde_json::Value;
@@ -32,10 +32,16 @@ fn scans() -> Vec<Scan> {
         for name in ["<img src=x onerror=alert(1)>", "a|b`c", "]]>", "\u{202e}txt", "a&b;\"'", "=1+1", "::error::x", "\u{b}"] {
             layer.file(format!("/app/{name}"), token("hostile"));
         }
+        // Suppressed, and a guess.
+        layer.file("/app/allowed", format!("TOKEN={} # layersift:allow\n", token("allowed")));
+        layer.file("/app/settings.ini", "user = robot\npassword = opensesame77\n");
     });
     let empty = ImageBuilder::new().layer("COPY nothing /", |layer| layer.file("/nothing", "nothing\n"));
     let read = |name: &str, image: ImageBuilder| scan(&temp.file(name, image.docker25().unwrap()));
-    vec![Scan::new("none"), read("empty.tar", empty), scan_example(), read("hostile.tar", hostile)]
+    let hostile = read("hostile.tar", hostile);
+    assert!(hostile.findings.iter().any(|finding| finding.suppressed.is_some()), "{:?}", hostile.findings);
+    assert!(hostile.findings.iter().any(|finding| finding.confidence == Confidence::Possible), "{:?}", hostile.findings);
+    vec![Scan::new("none"), read("empty.tar", empty), scan_example(), hostile]
 }
 
 #[track_caller]
