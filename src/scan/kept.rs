@@ -1,6 +1,7 @@
 //! What is kept of a blob between scans, and when a blob need not be read.
 //!
-//! No secret is kept: of each there is what may be shown, its seal, and traces by which it is redacted. A result is kept only if the blob
+//! No secret is kept: of each there is what may be shown, its seal, and traces by which it is redacted. Package databases are kept as they
+//! are, unless a secret stands in one; words that are only guessed to be passwords may. A result is kept only if the blob
 //! was read to its end with nothing amiss, and used only for a blob that is known by more than a claim ([`Known`]).
 
 use std::borrow::Cow;

@@ -156,7 +156,7 @@ impl Features {
         features.name(&NameFacts::of(name), name, found);
         features.syntax(text, found, is_decoded);
         features.file(kind);
-        features.both(text, found, kind, name, value);
+        features.both(found, kind, name, value);
         features
     }
 
@@ -270,7 +270,7 @@ impl Features {
         self.mark(Unknown, kind == Kind::Unknown);
     }
 
-    fn both(&mut self, _text: &[u8], found: &Found, kind: Kind, name: &[u8], value: &[u8]) {
+    fn both(&mut self, found: &Found, kind: Kind, name: &[u8], value: &[u8]) {
         use Feature::*;
         let random = self.get(Random);
         let when = |holds: bool, value: f32| if holds { value } else { 0.0 };
