@@ -4,6 +4,7 @@
 //! The folders are the data flow: [`source`] -> [`layer`] -> [`content`] -> [`detect`] (by [`rule`]) -> [`finding`] -> [`report`], wired by
 //! [`scan`]; [`oci`] holds the nouns of the image spec. `ARCHITECTURE.md` has the map and the invariants.
 
+pub mod audit;
 pub mod cache;
 pub mod cli;
 pub mod content;
