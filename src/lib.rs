@@ -13,6 +13,7 @@ pub mod dockerfile;
 pub mod finding;
 pub mod layer;
 pub mod oci;
+mod private;
 pub mod random;
 pub mod report;
 pub mod rule;

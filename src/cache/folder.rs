@@ -3,13 +3,14 @@
 //! Files are written beside their place and then renamed, so that no process ever sees half an entry and none has to wait for another.
 //! Nothing is removed but what this module itself puts there.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::{CacheError, Kind, Name, Store, entry};
 use crate::finding::trace::TraceKey;
+use crate::private;
 
 /// Most bytes of all entries, if nothing else is said.
 pub const MAX_BYTES: u64 = 512 << 20;
@@ -62,8 +63,8 @@ impl Folder {
             return Err(CacheError::Foreign { path: path.to_owned() });
         }
         for folder in [path.to_owned(), path.join(folder_of(Kind::Blob)), path.join(folder_of(Kind::File))] {
-            private_folder().create(&folder).map_err(failed)?;
-            if is_shared(&fs::metadata(&folder).map_err(failed)?) {
+            private::folders().create(&folder).map_err(failed)?;
+            if private::is_shared(&fs::metadata(&folder).map_err(failed)?) {
                 return Err(CacheError::Shared { path: folder });
             }
         }
@@ -273,28 +274,5 @@ fn remove(path: &Path) -> io::Result<()> {
 }
 
 fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)?.write_all(bytes)
-}
-
-fn private_folder() -> DirBuilder {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder
-}
-
-/// Whether users other than the owner can write. Elsewhere than on Unix a user's folder of caches is theirs alone.
-fn is_shared(meta: &fs::Metadata) -> bool {
-    #[cfg(unix)]
-    return std::os::unix::fs::PermissionsExt::mode(&meta.permissions()) & 0o022 != 0;
-    #[cfg(not(unix))]
-    {
-        let _ = meta;
-        false
-    }
+    private::new_file(path)?.write_all(bytes)
 }
