@@ -29,6 +29,7 @@ mod real_tools;
 mod registry;
 mod rules;
 mod shapes;
+mod state;
 mod storage;
 mod stores;
 mod support;

@@ -3,6 +3,10 @@
 //! A [`State`] knows no registry and no rule: work, results and findings are bytes under keys to it. All of its methods may be called by many threads and, where the
 //! store allows it, by many machines. Each is one transaction: it has happened as a whole or not at all.
 
+mod queue;
+mod sqlite;
+
+use std::path::Path;
 use std::time::Duration;
 
 /// One audit: all that is taken, finished and reported belongs to one. A new one begins when the last one is complete; one that is not is gone on with.
@@ -46,7 +50,8 @@ pub struct Work {
     pub key: String,
     /// What the worker needs to know besides; opaque here.
     pub payload: Vec<u8>,
-    /// Keys of the work of [`Stage::Layer`] that has to be finished or failed before this is taken.
+    /// Keys of the work of [`Stage::Layer`] that has to be finished or failed before this is taken. All of them are known when this is added, or are added with it;
+    /// anything else is an error. A layer itself waits for nothing.
     pub after: Vec<String>,
     /// Bytes that it will fetch, as far as it is known; the larger is taken first within a stage.
     pub size: u64,
@@ -59,7 +64,7 @@ pub struct Lease {
     pub run: RunId,
     /// The work.
     pub work: Work,
-    /// How often it was taken before, by workers that did not finish it.
+    /// How many leases of it ran out before. At the fifth it counts as failed, so that what kills its worker does not kill one after the other.
     pub attempts: u32,
     /// Tells this lease from an earlier one of the same work.
     pub token: i64,
@@ -116,6 +121,18 @@ pub struct StateError {
     pub problem: String,
 }
 
+/// Opens the state at `text`: the path of a SQLite file, which is made if there is none.
+///
+/// # Errors
+/// When there is nothing that can be used; see [`StateError`].
+pub fn open(text: &str) -> Result<Box<dyn State>, StateError> {
+    if let Some((scheme, _)) = text.split_once("://") {
+        let problem = "it is neither a path nor `postgres://`; name a file, or a PostgreSQL database".to_owned();
+        return Err(StateError { place: format!("{scheme}://"), action: "open it", problem });
+    }
+    Ok(Box::new(sqlite::Sqlite::open(Path::new(text))?))
+}
+
 /// Where audits are kept.
 pub trait State: Send + Sync {
     /// Goes on with the run of `plan` that is not complete, or begins one with `first` as its work. `plan` is everything that the report depends on, as one hash.
@@ -124,13 +141,14 @@ pub trait State: Send + Sync {
     /// Takes work for as long as `lease`. No two workers have the same work unless a lease ran out. Within a stage the order is by size, then key.
     fn take(&self, run: RunId, worker: &str, lease: Duration) -> Result<Taken, StateError>;
 
-    /// Makes a lease last for `lease` from now. False if it has run out and others took the work.
+    /// Makes a lease last for `time` from now. False if it has run out and others took the work, or it was given up.
     fn renew(&self, lease: &Lease, time: Duration) -> Result<bool, StateError>;
 
-    /// Finishes work. False, and nothing is written, if the lease is not this worker's any more: somebody else did it, or does.
+    /// Finishes work. False, and nothing is written, if the lease is not this worker's any more: somebody else did it, or does. True, and nothing is written
+    /// again, if it was finished under this lease before: a call may be repeated if its answer was lost. A lease that ran out is still good as long as nobody took the work.
     fn finish(&self, lease: &Lease, done: &Done) -> Result<bool, StateError>;
 
-    /// Gives work back undone, so that others may take it at once.
+    /// Gives work back undone, so that others may take it at once; it does not count as an attempt.
     fn give_back(&self, lease: &Lease) -> Result<(), StateError>;
 
     /// A result, of whatever run.
@@ -139,7 +157,7 @@ pub trait State: Send + Sync {
     /// A fact of a run.
     fn fact(&self, run: RunId, key: &str) -> Result<Option<Vec<u8>>, StateError>;
 
-    /// All facts of a run whose keys begin with `prefix`, in the byte order of their keys; not all of them are held in memory at once. `each` may not call the state.
+    /// All facts of a run whose keys begin with `prefix`, in the byte order of their keys; not all of them are held in memory at once.
     fn facts(&self, run: RunId, prefix: &str, each: &mut dyn FnMut(&str, &[u8]) -> Result<(), StateError>) -> Result<(), StateError>;
 
     /// Work that failed, with why, in the order of stage and key.
@@ -148,7 +166,7 @@ pub trait State: Send + Sync {
     /// How far a run is.
     fn counts(&self, run: RunId) -> Result<Counts, StateError>;
 
-    /// Says that all work of a run is finished and its report may be compared with; drops what no run needs any more but the last two complete ones of each plan.
+    /// Says that all work of a run is finished and its report may be compared with, which is an error if it is not; drops what no run needs any more but the last two complete ones of each plan.
     fn complete(&self, run: RunId, now: i64) -> Result<(), StateError>;
 
     /// Bytes that belong to the whole state, such as keys; the first one to be put stays, and is what is returned.
