@@ -24,6 +24,7 @@ mod official;
 mod packages;
 mod pairs;
 mod plugin;
+mod postgres;
 mod public;
 mod real_tools;
 mod registry;

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use layersift::audit::state::{Counts, Done, Lease, Run, RunId, Stage, State, StateError, Taken, Work, open};
 
+use crate::postgres;
+use crate::registry::certificates;
 use crate::support::Temp;
 
 const LONG: Duration = Duration::from_secs(3600);
@@ -542,11 +544,115 @@ fn processes_that_start_at_once_share_one_file() {
     let temp = Temp::new();
     let path = temp.file("state", "");
     own(&path);
-    let begin = || open(path.to_str().unwrap()).unwrap().begin("plan", &[layer("a")], 1).unwrap();
+    share(path.to_str().unwrap());
+}
+
+/// Of workers that open a new state at once, one begins a run, and the others go on with it.
+fn share(place: &str) {
+    let begin = || open(place).unwrap().begin("plan", &[layer("a")], 1).unwrap();
     let runs: Vec<Run> = thread::scope(|scope| {
         let threads: Vec<_> = (0..6).map(|_| scope.spawn(begin)).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     assert_eq!(runs.iter().filter(|run| !run.is_resumed).count(), 1, "{runs:?}");
     assert!(runs.iter().all(|run| run.id == runs[0].id));
+}
+
+#[test]
+#[ignore = "needs PostgreSQL; tests/run includes it where it is installed"]
+fn a_database_keeps_an_audit() {
+    let server = postgres::start();
+    check(|_| server.fresh());
+}
+
+#[test]
+#[ignore = "needs PostgreSQL; tests/run includes it where it is installed"]
+fn workers_that_start_at_once_share_one_database() {
+    let server = postgres::start();
+    share(&server.url());
+    // Who may not make schemas can be given one, and nothing else of the database.
+    let fresh = server.fresh();
+    let mut owner = server.client("fresh0").unwrap();
+    owner.batch_execute("CREATE ROLE small LOGIN PASSWORD 'small'; REVOKE ALL ON DATABASE fresh0 FROM PUBLIC; GRANT CONNECT ON DATABASE fresh0 TO small").unwrap();
+    let small = fresh.replace(&format!("layersift:{}", postgres::PASSWORD), "small:small");
+    let problem = open(&small).err().unwrap().to_string();
+    assert_eq!(
+        problem,
+        format!("PostgreSQL at 127.0.0.1:{}, database fresh0: open it: permission denied for database fresh0", server.port())
+    );
+    owner.batch_execute("CREATE SCHEMA layersift AUTHORIZATION small").unwrap();
+    share(&small);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL; tests/run includes it where it is installed"]
+fn a_lost_connection_is_made_again() {
+    let mut server = postgres::start();
+    let state = open(&server.url()).unwrap();
+    let run = begin(&*state, &[layer("a"), layer("b")]);
+    let lease = take(&*state, run, LONG);
+    let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'layersift'";
+    let ended: i64 = server.client("postgres").unwrap().query_one(end, &[]).unwrap().get(0);
+    assert_eq!(ended, 1);
+    assert!(state.finish(&lease, &adding(vec![layer("c")])).unwrap());
+    let lease = take(&*state, run, LONG);
+    server.restart();
+    assert!(state.finish(&lease, &Done::default()).unwrap());
+    assert_eq!(drain(&*state, run), ["c"]);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL; tests/run includes it where it is installed"]
+fn a_database_that_cannot_be_used_says_why_and_no_password() {
+    let server = postgres::start();
+    let place = format!("PostgreSQL at 127.0.0.1:{}, database postgres: open it: ", server.port());
+    let problem = |url: &str| {
+        let text = open(url).err().unwrap().to_string();
+        assert!(!text.contains(postgres::PASSWORD) && !text.contains("wrong"), "{text}");
+        text.strip_prefix(&place).unwrap_or(&text).to_owned()
+    };
+    let url = server.url();
+    let wrong = url.replace(postgres::PASSWORD, "wrong");
+    assert_eq!(problem(&wrong), "password authentication failed for user \"layersift\"");
+    assert!(problem(&url.replace("/postgres", "/missing")).ends_with("open it: database \"missing\" does not exist"));
+    assert_eq!(problem(&format!("{url}?sslmode=require")), "error performing TLS handshake: server does not support TLS");
+    assert!(problem(&url.replace(&server.port().to_string(), "1")).contains("refused"));
+
+    drop(open(&url).unwrap());
+    server.client("postgres").unwrap().batch_execute("UPDATE layersift.version SET version = 2").unwrap();
+    let version =
+        "its schema `layersift` is of version 2, and this program knows version 1; name another database, or use the program that made it";
+    assert_eq!(problem(&url), version);
+
+    let socket = server.socket().display().to_string().replace('/', "%2F");
+    server.client("postgres").unwrap().batch_execute("UPDATE layersift.version SET version = 1").unwrap();
+    drop(open(&format!("postgresql://layersift@{socket}:{}/postgres", server.port())).unwrap());
+}
+
+#[test]
+#[ignore = "needs PostgreSQL and openssl; tests/run includes it where they are installed"]
+fn a_database_is_reached_over_tls() {
+    let temp = Temp::new();
+    let (authority, _) = certificates(&temp);
+    let server = postgres::start_with_tls(&[("ssl_cert_file", &temp.path("tls.crt")), ("ssl_key_file", &temp.path("tls.key"))]);
+    let url = |more: &str| format!("{}?{more}", server.url());
+    let is_tls = |state: Box<dyn State>| {
+        let get = "SELECT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'layersift' \
+                   ORDER BY backend_start DESC LIMIT 1";
+        let is_tls: bool = server.client("postgres").unwrap().query_one(get, &[]).unwrap().get(0);
+        begin(&*state, &[]);
+        is_tls
+    };
+    let file = authority.display();
+    for mode in ["prefer", "require", "verify-full"] {
+        assert!(is_tls(open(&url(&format!("sslmode={mode}&sslrootcert={file}"))).unwrap()), "{mode}");
+    }
+    assert!(!is_tls(open(&url("sslmode=disable")).unwrap()));
+    for mode in ["prefer", "require"] {
+        let problem = open(&url(&format!("sslmode={mode}"))).err().unwrap().to_string();
+        assert!(
+            problem.contains("certificate") && problem.ends_with("; name the file of its authority with `sslrootcert=FILE`"),
+            "{problem}"
+        );
+    }
 }

@@ -3,6 +3,7 @@
 //! A [`State`] knows no registry and no rule: work, results and findings are bytes under keys to it. All of its methods may be called by many threads and, where the
 //! store allows it, by many machines. Each is one transaction: it has happened as a whole or not at all.
 
+mod postgres;
 mod queue;
 mod sqlite;
 
@@ -121,12 +122,16 @@ pub struct StateError {
     pub problem: String,
 }
 
-/// Opens the state at `text`: the path of a SQLite file, which is made if there is none.
+/// Opens the state at `text`: the path of a SQLite file, which is made if there is none, or a PostgreSQL database as `postgres://` or `postgresql://`. The
+/// password may be in the URL or in `PGPASSWORD`.
 ///
 /// # Errors
 /// When there is nothing that can be used; see [`StateError`].
 pub fn open(text: &str) -> Result<Box<dyn State>, StateError> {
     if let Some((scheme, _)) = text.split_once("://") {
+        if matches!(scheme, "postgres" | "postgresql") {
+            return Ok(Box::new(postgres::Postgres::open(text)?));
+        }
         let problem = "it is neither a path nor `postgres://`; name a file, or a PostgreSQL database".to_owned();
         return Err(StateError { place: format!("{scheme}://"), action: "open it", problem });
     }

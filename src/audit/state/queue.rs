@@ -27,6 +27,9 @@ pub(super) const FINISHED: i16 = 3;
 /// It could not be done.
 pub(super) const FAILED: i16 = 4;
 
+/// Where work stands in the order of stage and key.
+pub(super) type Place = (i16, String);
+
 const STAGES: [Stage; 5] = [Stage::Listing, Stage::Repository, Stage::Tag, Stage::Layer, Stage::Image];
 
 /// The number of a stage in a store, in the order of [`Stage`].

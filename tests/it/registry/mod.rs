@@ -14,6 +14,7 @@ use layersift::source::registry::{Logins, Patience, RegistryOptions};
 
 use crate::cli::{Run, program};
 use crate::support::*;
+pub(crate) use real::certificates;
 use server::{Reply, Request, Server, Shelf};
 
 /// Waits that tests can bear. What must come in time has plenty of it.

@@ -50,7 +50,7 @@ fn what_skopeo_pushed_to_a_real_registry_is_found_by_name() {
 }
 
 /// An authority of our own and a certificate of it for this machine: the authority's file, and the registry's configuration.
-fn certificates(temp: &Temp) -> (std::path::PathBuf, String) {
+pub(crate) fn certificates(temp: &Temp) -> (std::path::PathBuf, String) {
     let path = |name: &str| temp.path(name).display().to_string();
     let openssl = |arguments: &[&str]| drop(tool(Command::new("openssl").args(arguments)));
     let new = ["req", "-newkey", "rsa:2048", "-nodes", "-subj"];

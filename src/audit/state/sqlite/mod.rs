@@ -138,7 +138,8 @@ impl State for Sqlite {
                 db.execute(put, params![lease.run.0, key, bytes])?;
             }
             for (name, bytes) in queue::results(done) {
-                let put = "INSERT INTO result (name, bytes, used) VALUES (?1, ?2, (SELECT max(id) FROM run)) ON CONFLICT (name) DO NOTHING";
+                let put = "INSERT INTO result (name, bytes, used) VALUES (?1, ?2, (SELECT max(id) FROM run)) \
+                           ON CONFLICT (name) DO UPDATE SET used = excluded.used WHERE used < excluded.used";
                 db.execute(put, params![name, bytes])?;
             }
             Ok(true)
@@ -183,7 +184,7 @@ impl State for Sqlite {
     }
 
     fn failures(&self, run: RunId, each: &mut dyn FnMut(&Work, &str) -> Result<(), StateError>) -> Result<(), StateError> {
-        let page = |first: &(i16, String)| self.read("read what failed", |db| work::failed(db, run, first));
+        let page = |first: &queue::Place| self.read("read what failed", |db| work::failed(db, run, first));
         queue::in_pages((0, String::new()), page, |_, (work, failure)| each(work, failure).map(ControlFlow::Continue))
     }
 

@@ -146,8 +146,7 @@ pub(super) fn give_back(db: &Connection, lease: &Lease) -> Result<(), Fault> {
 }
 
 /// A page of work that failed, with why.
-#[allow(clippy::type_complexity)]
-pub(super) fn failed(db: &Connection, run: RunId, first: &(i16, String)) -> Result<Vec<((i16, String), (Work, String))>, Fault> {
+pub(super) fn failed(db: &Connection, run: RunId, first: &queue::Place) -> Result<Vec<(queue::Place, (Work, String))>, Fault> {
     let get = "SELECT stage, key, payload, prerequisites, size, coalesce(failure, '') FROM work \
                WHERE run = ?1 AND state = 4 AND (stage, key) >= (?2, ?3) ORDER BY stage, key LIMIT ?4";
     let mut statement = db.prepare(get)?;
