@@ -117,6 +117,14 @@ fn a_cache_knows_bytes_and_names() {
 }
 
 #[test]
+fn the_state_of_an_audit_knows_bytes_and_keys() {
+    let words =
+        ["source", "scan", "cli", "rule", "layer", "detect", "report", "content", "finding"].map(|module| format!("crate::{module}"));
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    forbid(&words, |name| is_in(name, &["audit/state"]));
+}
+
+#[test]
 fn a_report_knows_no_source_and_no_scan() {
     let words = ["crate::source", "crate::scan", "crate::cli", "crate::rule", "crate::layer", "std::fs", "std::net"];
     forbid(&words, |name| is_in(name, &["report"]));

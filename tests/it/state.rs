@@ -20,31 +20,30 @@ const NONE: Duration = Duration::ZERO;
 /// Opens the same state once more, as another process would.
 type Open<'o> = &'o (dyn Fn() -> Box<dyn State> + Sync);
 
-const SCENARIOS: [(&str, fn(Open<'_>)); 17] = [
-    ("a run is gone on with until it is complete", runs),
-    ("work is taken in order, each once", order),
-    ("what is known is not added again", known_work),
-    ("nothing more comes when all is finished", nothing_more),
-    ("a lease that ran out is somebody else's", lost_leases),
-    ("a lease that ran out and that nobody took is still good", late_leases),
-    ("work that is given back is there at once", given_back),
-    ("finishing twice is finishing once", finished_twice),
-    ("work waits for its layers", waiting),
-    ("work waits for layers that are known, and for nothing else", unknown_layers),
-    ("work that kills its workers is given up", given_up),
-    ("facts are read by prefix, in the order of their keys", facts),
-    ("the first result stays", results),
-    ("failures are listed in order", failures),
-    ("a run is complete when its work is finished", complete),
-    ("old runs go, and what only they used", old_runs),
-    ("many workers finish every piece once", many_workers),
+const SCENARIOS: [fn(Open<'_>); 17] = [
+    runs,
+    order,
+    known_work,
+    nothing_more,
+    lost_leases,
+    late_leases,
+    given_back,
+    finished_twice,
+    waiting,
+    unknown_layers,
+    given_up,
+    facts,
+    results,
+    failures,
+    complete,
+    old_runs,
+    many_workers,
 ];
 
 /// Runs all scenarios, each on a state of its own.
 fn check(mut fresh: impl FnMut(usize) -> String) {
-    for (number, (name, scenario)) in SCENARIOS.iter().enumerate() {
+    for (number, scenario) in SCENARIOS.iter().enumerate() {
         let place = fresh(number);
-        println!("{name}");
         scenario(&|| open(&place).unwrap());
     }
 }
@@ -93,6 +92,7 @@ fn drain(state: &dyn State, run: RunId) -> Vec<String> {
     keys
 }
 
+/// A run is gone on with until it is complete.
 fn runs(open: Open<'_>) {
     let state = open();
     let first = state.begin("plan", &[layer("a")], 10).unwrap();
@@ -109,6 +109,7 @@ fn runs(open: Open<'_>) {
     assert_eq!(state.begin("plan", &[], 60).unwrap(), Run { is_resumed: true, ..second });
 }
 
+/// Work is taken in order, each once.
 fn order(open: Open<'_>) {
     let state = open();
     let stages = [Stage::Listing, Stage::Repository, Stage::Tag, Stage::Image];
@@ -132,6 +133,7 @@ fn order(open: Open<'_>) {
     assert_eq!(state.take(run, "worker", LONG).unwrap(), Taken::Later);
 }
 
+/// What is known is not added again.
 fn known_work(open: Open<'_>) {
     let state = open();
     let run = begin(&*state, &[layer("a"), layer("a"), work(Stage::Tag, "a", 0)]);
@@ -145,6 +147,7 @@ fn known_work(open: Open<'_>) {
     assert_eq!(state.counts(run).unwrap().all, [0, 0, 1, 2, 0]);
 }
 
+/// Nothing more comes when all is finished.
 fn nothing_more(open: Open<'_>) {
     let state = open();
     let run = begin(&*state, &[layer("a")]);
@@ -162,6 +165,7 @@ fn begin_other(state: &dyn State) -> RunId {
     state.begin("other", &[], 1).unwrap().id
 }
 
+/// A lease that ran out is somebody else's.
 fn lost_leases(open: Open<'_>) {
     let (dead, state) = (open(), open());
     let run = begin(&*dead, &[layer("a")]);
@@ -181,6 +185,7 @@ fn lost_leases(open: Open<'_>) {
     assert_eq!(state.take(run, "worker", LONG).unwrap(), Taken::Nothing);
 }
 
+/// A lease that ran out and that nobody took is still good.
 fn late_leases(open: Open<'_>) {
     let state = open();
     let run = begin(&*state, &[layer("a"), layer("b")]);
@@ -193,6 +198,7 @@ fn late_leases(open: Open<'_>) {
     assert_eq!(state.counts(run).unwrap().finished, [0, 0, 0, 2, 0]);
 }
 
+/// Work that is given back is there at once.
 fn given_back(open: Open<'_>) {
     let state = open();
     let run = begin(&*state, &[layer("a")]);
@@ -206,6 +212,7 @@ fn given_back(open: Open<'_>) {
     assert!(state.finish(&again, &Done::default()).unwrap(), "an old lease gives nothing back");
 }
 
+/// Finishing twice is finishing once.
 fn finished_twice(open: Open<'_>) {
     let state = open();
     let run = begin(&*state, &[layer("a")]);
@@ -218,6 +225,7 @@ fn finished_twice(open: Open<'_>) {
     assert_eq!(state.take(run, "worker", LONG).unwrap(), Taken::Nothing);
 }
 
+/// Work waits for its layers.
 fn waiting(open: Open<'_>) {
     let state = open();
     let first = [image("both", &["b", "a", "b"]), layer("a"), layer("b"), image("one", &["b"])];
@@ -240,6 +248,7 @@ fn waiting(open: Open<'_>) {
     assert_eq!(take(&*state, run, LONG).work.key, "later");
 }
 
+/// Work waits for layers that are known, and for nothing else.
 fn unknown_layers(open: Open<'_>) {
     let state = open();
     let run = begin(&*state, &[layer("a")]);
@@ -255,6 +264,7 @@ fn unknown_layers(open: Open<'_>) {
     assert!(state.finish(&lease, &Done::default()).unwrap());
 }
 
+/// Work that kills its workers is given up.
 fn given_up(open: Open<'_>) {
     let state = open();
     let run = begin(&*state, &[layer("deadly"), image("i", &["deadly"])]);
@@ -294,6 +304,7 @@ fn read_facts(state: &dyn State, run: RunId, prefix: &str) -> Vec<(String, Vec<u
     read
 }
 
+/// Facts are read by prefix, in the order of their keys.
 fn facts(open: Open<'_>) {
     let state = open();
     let run = begin(&*state, &[layer("a"), layer("b")]);
@@ -328,6 +339,7 @@ fn facts(open: Open<'_>) {
     assert_eq!((stopped.unwrap_err().action, seen), ("stop", 150));
 }
 
+/// The first result stays.
 fn results(open: Open<'_>) {
     let state = open();
     let run = begin(&*state, &[layer("a"), layer("b")]);
@@ -347,6 +359,7 @@ fn results(open: Open<'_>) {
     assert_eq!(state.secret("other", b"").unwrap(), b"");
 }
 
+/// Failures are listed in order.
 fn failures(open: Open<'_>) {
     let state = open();
     let first: Vec<Work> =
@@ -364,6 +377,7 @@ fn failures(open: Open<'_>) {
     assert_eq!(state.counts(run).unwrap().failed, 251);
 }
 
+/// A run is complete when its work is finished.
 fn complete(open: Open<'_>) {
     let state = open();
     let run = begin(&*state, &[layer("a")]);
@@ -375,6 +389,7 @@ fn complete(open: Open<'_>) {
     assert!(state.complete(RunId(i64::MAX), 2).unwrap_err().to_string().ends_with("there is no such run"));
 }
 
+/// Old runs go, and what only they used.
 fn old_runs(open: Open<'_>) {
     let state = open();
     let mut runs = Vec::new();

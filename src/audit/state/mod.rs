@@ -138,6 +138,9 @@ pub fn open(text: &str) -> Result<Box<dyn State>, StateError> {
     Ok(Box::new(sqlite::Sqlite::open(Path::new(text))?))
 }
 
+/// Does something with a key and its bytes.
+pub type EachFact<'e> = dyn FnMut(&str, &[u8]) -> Result<(), StateError> + 'e;
+
 /// Where audits are kept.
 pub trait State: Send + Sync {
     /// Goes on with the run of `plan` that is not complete, or begins one with `first` as its work. `plan` is everything that the report depends on, as one hash.
@@ -163,7 +166,7 @@ pub trait State: Send + Sync {
     fn fact(&self, run: RunId, key: &str) -> Result<Option<Vec<u8>>, StateError>;
 
     /// All facts of a run whose keys begin with `prefix`, in the byte order of their keys; not all of them are held in memory at once.
-    fn facts(&self, run: RunId, prefix: &str, each: &mut dyn FnMut(&str, &[u8]) -> Result<(), StateError>) -> Result<(), StateError>;
+    fn facts(&self, run: RunId, prefix: &str, each: &mut EachFact<'_>) -> Result<(), StateError>;
 
     /// Work that failed, with why, in the order of stage and key.
     fn failures(&self, run: RunId, each: &mut dyn FnMut(&Work, &str) -> Result<(), StateError>) -> Result<(), StateError>;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-use super::{Counts, Done, Stage, Work};
+use super::{Counts, Done, EachFact, Stage, StateError, Work};
 
 /// Of this version are the tables; a state of another one is refused.
 pub(super) const VERSION: i32 = 1;
@@ -29,6 +29,9 @@ pub(super) const FAILED: i16 = 4;
 
 /// Where work stands in the order of stage and key.
 pub(super) type Place = (i16, String);
+
+/// Work that failed, with why, under its place.
+pub(super) type Failed = (Place, (Work, String));
 
 const STAGES: [Stage; 5] = [Stage::Listing, Stage::Repository, Stage::Tag, Stage::Layer, Stage::Image];
 
@@ -61,6 +64,27 @@ pub(super) fn write_after(after: &[String]) -> String {
 /// What [`write_after`] wrote.
 pub(super) fn read_after(text: &str) -> Result<Vec<String>, String> {
     serde_json::from_str(text).map_err(|error| error.to_string())
+}
+
+/// Whose work it is, seen from a lease.
+pub(super) enum Hold {
+    /// The lease's.
+    Ours,
+    /// It was finished under this lease: a call that is repeated.
+    Finished,
+    /// Somebody else's.
+    Lost,
+}
+
+impl Hold {
+    /// By the state of the work of that token, if there is any.
+    pub(super) fn of(state: Option<i16>) -> Self {
+        match state {
+            Some(state) if state >= FINISHED => Self::Finished,
+            Some(_) => Self::Ours,
+            None => Self::Lost,
+        }
+    }
 }
 
 /// Work to be added, in the order in which all workers touch rows, so that none waits for one that waits for it.
@@ -148,4 +172,18 @@ pub(super) fn in_pages<K: Clone, R, E>(
         }
     }
     Ok(())
+}
+
+/// Gives the facts whose keys begin with `prefix` to `each`; `page` gives one fact more than a page, beginning with a key.
+pub(super) fn with_prefix(
+    prefix: &str,
+    page: impl FnMut(&String) -> Result<Vec<(String, Vec<u8>)>, StateError>,
+    each: &mut EachFact<'_>,
+) -> Result<(), StateError> {
+    in_pages(prefix.to_owned(), page, |key, bytes| {
+        if !key.starts_with(prefix) {
+            return Ok(ControlFlow::Break(()));
+        }
+        each(key, bytes).map(ControlFlow::Continue)
+    })
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use session::{Db, Fault, Session};
 use target::Target;
 
-use super::{Counts, Done, Lease, Run, RunId, State, StateError, Taken, Work, queue};
+use super::{Counts, Done, EachFact, Lease, Run, RunId, State, StateError, Taken, Work, queue};
 
 /// How long to wait before each further attempt, in milliseconds: half a minute in all, in which a server starts anew.
 const PAUSES: [u64; 8] = [20, 200, 500, 1000, 2000, 4000, 8000, 15000];
@@ -102,9 +102,9 @@ impl State for Postgres {
     fn finish(&self, lease: &Lease, done: &Done) -> Result<bool, StateError> {
         self.call("finish work", |db| {
             match work::hold(db, lease)? {
-                work::Hold::Ours => {}
-                work::Hold::Finished => return Ok(true),
-                work::Hold::Lost => return Ok(false),
+                queue::Hold::Ours => {}
+                queue::Hold::Finished => return Ok(true),
+                queue::Hold::Lost => return Ok(false),
             }
             work::finish(db, lease, done)?;
             work::add(db, lease.run, &done.more)?;
@@ -146,7 +146,7 @@ impl State for Postgres {
         self.call("read a fact", |db| Ok(db.row(get, &[&run.0, &key])?.map(|row| row.get(0))))
     }
 
-    fn facts(&self, run: RunId, prefix: &str, each: &mut dyn FnMut(&str, &[u8]) -> Result<(), StateError>) -> Result<(), StateError> {
+    fn facts(&self, run: RunId, prefix: &str, each: &mut EachFact<'_>) -> Result<(), StateError> {
         let get = "SELECT key, bytes FROM layersift.fact WHERE run = $1 AND key >= $2 ORDER BY key LIMIT $3";
         let page = |first: &String| {
             self.call("read facts", |db| {
@@ -154,12 +154,7 @@ impl State for Postgres {
                 Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect::<Vec<(String, Vec<u8>)>>())
             })
         };
-        queue::in_pages(prefix.to_owned(), page, |key, bytes| {
-            if !key.starts_with(prefix) {
-                return Ok(ControlFlow::Break(()));
-            }
-            each(key, bytes).map(ControlFlow::Continue)
-        })
+        queue::with_prefix(prefix, page, each)
     }
 
     fn failures(&self, run: RunId, each: &mut dyn FnMut(&Work, &str) -> Result<(), StateError>) -> Result<(), StateError> {

@@ -9,22 +9,12 @@ use std::time::Duration;
 
 use postgres::Row;
 
-use super::super::queue::{self, Adding, FAILED, FINISHED, MOST_LOST};
+use super::super::queue::{self, Adding, FAILED, FINISHED, Hold, MOST_LOST};
 use super::super::{Counts, Done, Lease, RunId, Stage, Work};
 use super::session::{Db, Fault};
 
 /// Longer leases than that, in seconds, are as good.
 const LONGEST: f64 = 1e9;
-
-/// Whose work it is, seen from a lease.
-pub(super) enum Hold {
-    /// The lease's.
-    Ours,
-    /// It was finished under this lease: a call that is repeated.
-    Finished,
-    /// Somebody else's.
-    Lost,
-}
 
 /// Adds work that is not known yet.
 pub(super) fn add(db: &mut Db<'_>, run: RunId, work: &[Work]) -> Result<(), Fault> {
@@ -143,11 +133,7 @@ pub(super) fn renew(db: &mut Db<'_>, lease: &Lease, time: Duration) -> Result<bo
 pub(super) fn hold(db: &mut Db<'_>, lease: &Lease) -> Result<Hold, Fault> {
     let get = "SELECT state FROM layersift.work WHERE run = $1 AND stage = $2 AND key = $3 AND token = $4 FOR UPDATE";
     let row = db.row(get, &[&lease.run.0, &queue::code(lease.work.stage), &lease.work.key, &lease.token])?;
-    Ok(match row.map(|row| row.get::<_, i16>(0)) {
-        Some(state) if state >= FINISHED => Hold::Finished,
-        Some(_) => Hold::Ours,
-        None => Hold::Lost,
-    })
+    Ok(Hold::of(row.map(|row| row.get::<_, i16>(0))))
 }
 
 /// Marks work as finished or failed.
@@ -190,7 +176,7 @@ pub(super) fn give_back(db: &mut Db<'_>, lease: &Lease) -> Result<(), Fault> {
 }
 
 /// A page of work that failed, with why.
-pub(super) fn failed(db: &mut Db<'_>, run: RunId, first: &queue::Place) -> Result<Vec<(queue::Place, (Work, String))>, Fault> {
+pub(super) fn failed(db: &mut Db<'_>, run: RunId, first: &queue::Place) -> Result<Vec<queue::Failed>, Fault> {
     let get = "SELECT stage, key, payload, prerequisites, size, coalesce(failure, '') FROM layersift.work \
                WHERE run = $1 AND state = 4 AND (stage, key) >= ($2, $3) ORDER BY stage, key LIMIT $4";
     let rows = db.rows(get, &[&run.0, &first.0, &first.1, &(queue::PAGE + 1)])?;

@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
-use super::{Counts, Done, Lease, Run, RunId, State, StateError, Taken, Work, queue};
+use super::{Counts, Done, EachFact, Lease, Run, RunId, State, StateError, Taken, Work, queue};
 
 /// A store in a file.
 #[derive(Debug)]
@@ -126,9 +126,9 @@ impl State for Sqlite {
     fn finish(&self, lease: &Lease, done: &Done) -> Result<bool, StateError> {
         self.write("finish work", |db| {
             match work::hold(db, lease)? {
-                work::Hold::Ours => {}
-                work::Hold::Finished => return Ok(true),
-                work::Hold::Lost => return Ok(false),
+                queue::Hold::Ours => {}
+                queue::Hold::Finished => return Ok(true),
+                queue::Hold::Lost => return Ok(false),
             }
             work::finish(db, lease, done)?;
             work::add(db, lease.run, &done.more)?;
@@ -166,7 +166,7 @@ impl State for Sqlite {
         self.read("read a fact", |db| Ok(db.query_row(get, params![run.0, key], |row| row.get(0)).optional()?))
     }
 
-    fn facts(&self, run: RunId, prefix: &str, each: &mut dyn FnMut(&str, &[u8]) -> Result<(), StateError>) -> Result<(), StateError> {
+    fn facts(&self, run: RunId, prefix: &str, each: &mut EachFact<'_>) -> Result<(), StateError> {
         let page = |first: &String| {
             self.read("read facts", |db| {
                 let get = "SELECT key, bytes FROM fact WHERE run = ?1 AND key >= ?2 ORDER BY key LIMIT ?3";
@@ -175,12 +175,7 @@ impl State for Sqlite {
                 Ok(rows.collect::<Result<Vec<(String, Vec<u8>)>, _>>()?)
             })
         };
-        queue::in_pages(prefix.to_owned(), page, |key, bytes| {
-            if !key.starts_with(prefix) {
-                return Ok(ControlFlow::Break(()));
-            }
-            each(key, bytes).map(ControlFlow::Continue)
-        })
+        queue::with_prefix(prefix, page, each)
     }
 
     fn failures(&self, run: RunId, each: &mut dyn FnMut(&Work, &str) -> Result<(), StateError>) -> Result<(), StateError> {

@@ -4,19 +4,9 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::super::queue::{self, Adding, FAILED, FINISHED, MOST_LOST, READY, WAITING};
+use super::super::queue::{self, Adding, FAILED, FINISHED, Hold, MOST_LOST, READY, WAITING};
 use super::super::{Counts, Done, Lease, RunId, Stage, Work};
 use super::Fault;
-
-/// Whose work it is, seen from a lease.
-pub(super) enum Hold {
-    /// The lease's.
-    Ours,
-    /// It was finished under this lease: a call that is repeated.
-    Finished,
-    /// Somebody else's.
-    Lost,
-}
 
 /// Adds work that is not known yet.
 pub(super) fn add(db: &Connection, run: RunId, work: &[Work]) -> Result<(), Fault> {
@@ -110,11 +100,7 @@ pub(super) fn hold(db: &Connection, lease: &Lease) -> Result<Hold, Fault> {
     let get = "SELECT state FROM work WHERE run = ?1 AND stage = ?2 AND key = ?3 AND token = ?4";
     let state =
         db.query_row(get, params![lease.run.0, queue::code(lease.work.stage), lease.work.key, lease.token], |row| row.get::<_, i16>(0));
-    Ok(match state.optional()? {
-        Some(state) if state >= FINISHED => Hold::Finished,
-        Some(_) => Hold::Ours,
-        None => Hold::Lost,
-    })
+    Ok(Hold::of(state.optional()?))
 }
 
 /// Marks work as finished or failed, and lets what waited for it go on.
@@ -146,7 +132,7 @@ pub(super) fn give_back(db: &Connection, lease: &Lease) -> Result<(), Fault> {
 }
 
 /// A page of work that failed, with why.
-pub(super) fn failed(db: &Connection, run: RunId, first: &queue::Place) -> Result<Vec<(queue::Place, (Work, String))>, Fault> {
+pub(super) fn failed(db: &Connection, run: RunId, first: &queue::Place) -> Result<Vec<queue::Failed>, Fault> {
     let get = "SELECT stage, key, payload, prerequisites, size, coalesce(failure, '') FROM work \
                WHERE run = ?1 AND state = 4 AND (stage, key) >= (?2, ?3) ORDER BY stage, key LIMIT ?4";
     let mut statement = db.prepare(get)?;
