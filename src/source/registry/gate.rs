@@ -78,8 +78,8 @@ impl Gate {
     }
 
     fn take(&self) {
-        let room = self.freed.wait_while(self.room(), |room| !room.has_some()).unwrap_or_else(PoisonError::into_inner);
-        { room }.taken += 1;
+        let mut room = self.freed.wait_while(self.room(), |room| !room.has_some()).unwrap_or_else(PoisonError::into_inner);
+        room.taken += 1;
     }
 
     fn give_back(&self) {
@@ -284,9 +284,13 @@ mod tests {
             tries += 1;
             if tries < 3 { Err(Problem::TooManyRequests { wait: Some(Duration::ZERO) }) } else { Ok(tries) }
         });
-        assert_eq!((done, gate.room().allowed, gate.room().run, gate.room().taken), (Ok(3), 2, 1, 1));
+        let after = |gate: &Gate| {
+            let room = gate.room();
+            (room.allowed, room.run, room.taken)
+        };
+        assert_eq!((done, after(&gate)), (Ok(3), (2, 1, 1)));
         let other = gate.patiently(&mut permit, &patience, || Err::<(), _>(Problem::Status(500)));
-        assert_eq!((other, gate.room().allowed), (Err(Problem::Status(500)), 2));
+        assert_eq!((other, after(&gate)), (Err(Problem::Status(500)), (2, 1, 1)));
     }
 
     #[test]
