@@ -79,8 +79,17 @@ impl Gitlab {
             self.find()?.into_iter().map(|repository| (repository.path, (repository.project_id, repository.id))).collect();
         let sound = sound_repositories(&self.target, found.keys().cloned().collect())?;
         found.retain(|name, _| sound.binary_search(name).is_ok());
-        *self.numbers.lock().unwrap_or_else(PoisonError::into_inner) = Some(found.clone());
         Ok(found)
+    }
+
+    /// The numbers of a repository. Another process may have listed the repositories; then nothing is known here yet.
+    fn numbers(&self, repository: &str) -> Result<Option<(u64, u64)>, Problem> {
+        let mut known = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
+        let numbers = match &mut *known {
+            Some(numbers) => numbers,
+            none => none.insert(self.read()?),
+        };
+        Ok(numbers.get(repository).copied())
     }
 
     fn read_tags(&self, (project, repository): (u64, u64)) -> Result<Vec<Tag>, Problem> {
@@ -105,15 +114,15 @@ impl Gitlab {
 impl Catalog for Gitlab {
     fn repositories(&self) -> Result<Vec<String>, RegistryError> {
         let found = self.read().map_err(|problem| self.api.error(&self.target.prefix, "the list of repositories", problem))?;
-        Ok(found.into_keys().collect())
+        let names = found.keys().cloned().collect();
+        *self.numbers.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
+        Ok(names)
     }
 
     fn tags(&self, repository: &str) -> Result<Vec<Tag>, RegistryError> {
         let failed = |problem| self.api.error(repository, "the list of tags", problem);
-        // Another process may have listed the repositories; then nothing is known here.
-        let known = self.numbers.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let numbers = known.map_or_else(|| self.read().map_err(failed), Ok)?.get(repository).copied();
-        self.read_tags(numbers.ok_or_else(|| outside(&self.target, repository))?).map_err(failed)
+        let numbers = self.numbers(repository).map_err(failed)?.ok_or_else(|| outside(&self.target, repository))?;
+        self.read_tags(numbers).map_err(failed)
     }
 
     fn notes(&self) -> Vec<String> {

@@ -48,25 +48,33 @@ impl Hub {
         Ok(Self { target: target.clone(), api: super::api(target, MANNER, options)?, proof: Mutex::default() })
     }
 
-    /// A token, if there is a login. `used` is one that does not do any more.
-    fn proof(&self, is_used: bool) -> Result<Option<Proof>, Problem> {
+    /// A token, if there is a login.
+    fn proof(&self) -> Result<Option<Proof>, Problem> {
         let Some((username, password)) = self.api.login() else { return Ok(None) };
         let mut known = self.proof.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.is_none() || is_used {
+        if known.is_none() {
             let password = std::str::from_utf8(password.expose()).map_err(|_| Problem::Malformed("the login is not a text"))?;
             *known = Some(self.api.token("/v2/auth/token", &json!({ "identifier": username, "secret": password }))?);
         }
         Ok(known.clone())
     }
 
+    /// The token does not do any more.
+    fn forget(&self) {
+        *self.proof.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     fn list<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, Problem> {
         let list = |proof: Option<&Proof>| {
             self.api.list(path, proof, |page: Page<T>, _| Ok((page.results, page.next.map_or(Next::End, Next::Url))))
         };
-        match self.proof(false)? {
+        match self.proof()? {
             // A token that ran out is renewed once.
             Some(proof) => list(Some(&proof)).or_else(|problem| match problem {
-                Problem::LoginRefused => list(self.proof(true)?.as_ref()),
+                Problem::LoginRefused => {
+                    self.forget();
+                    list(self.proof()?.as_ref())
+                }
                 other => Err(other),
             }),
             None => list(None),

@@ -97,7 +97,7 @@ fn seconds(text: &str) -> Option<i64> {
     text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_second)
 }
 
-/// The error where a service was asked for something that only it knows the address of, and that is none.
+/// The tags of a repository that the service cannot have.
 fn outside(target: &Target, repository: &str) -> RegistryError {
     let (registry, repository) = (target.registry.clone(), repository.to_owned());
     RegistryError { registry, repository, what: "the list of tags".to_owned(), problem: Box::new(Problem::NotFound) }

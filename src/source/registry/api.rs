@@ -25,6 +25,9 @@ use super::url;
 use crate::finding::Secret;
 use crate::source::members::MAX_DOCUMENT;
 
+/// Most bytes of a list, which is taken apart page by page.
+const MAX_LIST: u64 = 4 * MAX_DOCUMENT;
+
 /// Where an API lives: a scheme, a host, and a path where there is one, without `/` at its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiUrl(Uri, String);
@@ -169,8 +172,8 @@ impl Api {
         while seen.len() < MAX_PAGES && seen.insert(uri.to_string()) {
             let page = self.page(&uri, proof)?;
             size += page.bytes.len() as u64;
-            if size > MAX_DOCUMENT {
-                return Err(Problem::TooLarge { limit: MAX_DOCUMENT });
+            if size > MAX_LIST {
+                return Err(Problem::TooLarge { limit: MAX_LIST });
             }
             let document = serde_json::from_slice(&page.bytes).map_err(|_| Problem::Malformed("it is no list"))?;
             let (entries, next) = read(document, Progress { page: seen.len(), listed: all.len(), total: page.total })?;

@@ -139,7 +139,7 @@ impl Problem {
         matches!(self, Problem::NotFound | Problem::Forbidden | Problem::NotARegistry(_) | Problem::Status(400..=499))
     }
 
-    /// Whether nobody is asked in vain but those who are not logged in.
+    /// Whether a login is wanted and there is none.
     pub(crate) fn is_no_login(&self) -> bool {
         match self {
             Problem::NoLogin { .. } => true,
@@ -177,7 +177,10 @@ impl RegistryError {
     fn hint_for(&self, problem: &Problem) -> Option<String> {
         let registry = &self.registry;
         let hint = match problem {
-            Problem::Api { problem, advice, .. } => match **problem {
+            Problem::Api { problem, advice, host } => match **problem {
+                Problem::Tls(_) => {
+                    format!("if it speaks plain HTTP, and the way to it can be trusted, add --insecure and --catalog-url http://{host}")
+                }
                 Problem::NotFound => format!("look at the spelling; if it is private, {advice}"),
                 ref problem if problem.is_about_login() => (*advice).to_owned(),
                 ref problem => return self.hint_for(problem),
