@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::gate::Gates;
 use super::login::Logins;
 
 /// How registries are to be dealt with. By default nobody is logged in, and nothing of the machine is looked at.
@@ -18,6 +19,8 @@ pub struct RegistryOptions {
     pub referrals: Referrals,
     /// How long to wait, and how often to try.
     pub patience: Patience,
+    /// How much each host is asked for at a time. Clones of these options share it.
+    pub gates: Gates,
 }
 
 /// Where plain HTTP will do, if a registry does not speak HTTPS.
