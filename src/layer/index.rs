@@ -116,6 +116,11 @@ impl PathIndex {
         &self.links
     }
 
+    /// The same, to change the names.
+    pub fn links_mut(&mut self) -> impl Iterator<Item = &mut HardLink> {
+        self.links.iter_mut()
+    }
+
     /// The positions at which `path` stands with one of `marks`, lowest first.
     fn at(&self, path: &[u8], marks: &[Mark]) -> impl Iterator<Item = u32> {
         debug_assert!(self.is_sorted || self.records.is_empty(), "finish() comes first");

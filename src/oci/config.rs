@@ -15,6 +15,8 @@ pub struct Config {
     pub history: Vec<HistoryStep>,
     /// What the image runs on.
     pub platform: Option<Platform>,
+    /// When the image was made, where that makes sense. Builds that can be repeated write 1970.
+    pub created: Option<jiff::Timestamp>,
 }
 
 /// One build step.
@@ -45,6 +47,7 @@ impl Config {
             diff_ids: diff_ids.into_iter().flatten().map(|id| id.as_str().unwrap_or_default().parse()).collect(),
             history: history.into_iter().flatten().map(HistoryStep::from_json).collect(),
             platform: platform(&value),
+            created: time(&value),
         })
     }
 
@@ -64,8 +67,12 @@ impl HistoryStep {
             created_by: text(value, "created_by"),
             comment: text(value, "comment"),
             author: text(value, "author"),
-            created: text(value, "created").and_then(|created| created.parse().ok()),
+            created: time(value),
             empty_layer: value.get("empty_layer").and_then(Value::as_bool).unwrap_or(false),
         }
     }
+}
+
+fn time(value: &Value) -> Option<jiff::Timestamp> {
+    text(value, "created").and_then(|created| created.parse().ok())
 }

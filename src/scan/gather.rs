@@ -18,6 +18,8 @@ use crate::layer::{Entry, EntryKind, Piece};
 #[derive(Debug, Clone)]
 pub(super) struct Found {
     pub(super) entry: Arc<Entry>,
+    /// Whether the entry's path held a secret and was kept without it, so that nobody knows what became of the file.
+    pub(super) is_masked: bool,
     pub(super) part: Part,
     /// None where the part has no lines.
     pub(super) position: Option<Position>,
@@ -304,7 +306,17 @@ fn fold(raws: Vec<(Raw, Vec<u32>)>, pieces: Option<&BTreeMap<u64, Lines>>, hashe
         }
         known.insert(key, found.len());
         let hashes = hashes.cloned();
-        found.push(Found { entry: raw.entry, part: raw.part, position, also: Vec::new(), candidate: raw.candidate, matched_too, hashes });
+        let also = Vec::new();
+        found.push(Found {
+            entry: raw.entry,
+            is_masked: false,
+            part: raw.part,
+            position,
+            also,
+            candidate: raw.candidate,
+            matched_too,
+            hashes,
+        });
     }
     found
 }

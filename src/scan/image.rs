@@ -243,7 +243,7 @@ impl Assembly<'_> {
         let layers = indexes.iter().copied().chain(names.iter().map(|name| name.layer));
         let origin = layers.map(|layer| self.inheritance.of_layer(layer)).reduce(Origin::and).unwrap_or_default();
         // A blob that is no archive has no files that could be hidden.
-        let visibility = is_archive.then(|| self.visibility(&found.entry, indexes[indexes.len() - 1], &names));
+        let visibility = (is_archive && !found.is_masked).then(|| self.visibility(&found.entry, indexes[indexes.len() - 1], &names));
         let finding = self.finding(&found.candidate, &found.matched_too, place(first, found.position), also, visibility);
         let mut finding = Finding { origin, ..finding };
         if let Some(hashes) = &found.hashes {

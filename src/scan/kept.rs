@@ -1,39 +1,41 @@
 //! What is kept of a blob between scans, and when a blob need not be read.
 //!
-//! No secret is kept: of each there is what may be shown, its seal, and traces by which it is redacted. Package databases are kept as they
-//! are, unless a secret stands in one; words that are only guessed to be passwords may. A result is kept only if the blob
-//! was read to its end with nothing amiss, and used only for a blob that is known by more than a claim ([`Known`]).
+//! No secret is kept: of each there is what may be shown, its seal, and traces by which it is redacted ([`Form`]). Package databases are kept as
+//! they are, unless a secret stands in one; words that are only guessed to be passwords may. The cache keeps a result only if the blob
+//! was read to its end with nothing amiss, and uses it only for a blob that is known by more than a claim ([`Known`]). An audit, which must not
+//! read a blob twice, keeps every result of one that was read to its end, with the secrets in paths and notes masked.
+
+mod record;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
+use self::record::{FoundRecord, Record, SecretRecord};
 use super::Results;
 use super::blob::BlobResult;
 use super::crew::Crew;
 use super::gather::{Found, Published};
 use crate::cache::{Cache, Kind, Name};
-use crate::content::packages::{DatabaseFile, FileHashes};
-use crate::detect::Candidate;
-use crate::detect::structure::public::Public;
-use crate::finding::fingerprint::{Key, Sealed};
-use crate::finding::trace::Trace;
-use crate::finding::{Confidence, KeyFacts, Part, Position, Reason, Scan, Secret, Severity, Suppression};
-use crate::layer::Entry;
-use crate::layer::index::PathIndex;
-use crate::layer::walk::Oddity;
+use crate::finding::fingerprint::Key;
+use crate::finding::trace::TraceKey;
+use crate::finding::{Confidence, Part, Reason, Scan, Secret};
 use crate::oci::Digest;
 use crate::report::{Exposure, Redactor, redact};
 use crate::source::{BlobKey, Known, Settles, Source};
 
-/// Keeps results of a scan, and finds those of earlier ones.
-pub(super) struct Keeper<'c> {
+/// The form in which results are kept, and their names.
+pub(super) struct Form<'c> {
     crew: &'c Crew<'c>,
-    cache: &'c Cache,
+    traces: Arc<TraceKey>,
     /// Everything but the blob that a result depends on, as one hash.
     context: Name,
+}
+
+/// Keeps results of a scan, and finds those of earlier ones.
+pub(super) struct Keeper<'c> {
+    cache: &'c Cache,
+    form: Form<'c>,
 }
 
 /// What is known of the blobs of a source.
@@ -56,13 +58,7 @@ impl<'c> Keeper<'c> {
     /// None where nothing is to be kept, or no blob is hashed.
     pub(super) fn new(crew: &'c Crew<'c>) -> Option<Self> {
         let cache = crew.options.cache.as_deref().filter(|_| crew.verifies())?;
-        // What of the options changes a result.
-        let options = format!("{:?} {:?} {:?}", crew.options.limits, crew.options.comments, crew.options.public_files);
-        let key = crew.options.key.as_ref().map(Key::name).unwrap_or_default();
-        let traces = cache.traces().name();
-        // The build counts and not the version alone: each change of the code may change what is found, and how it is written down here.
-        let fields = [env!("LAYERSIFT_BUILD"), env!("CARGO_PKG_VERSION"), crew.rules.hash(), &options, &key, &traces];
-        Some(Self { crew, cache, context: Name::new(Kind::Blob, &fields.map(str::as_bytes)) })
+        Some(Self { cache, form: Form::new(crew, Arc::clone(cache.traces())) })
     }
 
     /// Takes the blobs that need not be read out of `wanted`.
@@ -89,12 +85,11 @@ impl<'c> Keeper<'c> {
         if whole.is_empty() {
             return;
         }
-        self.crew.seal(whole.iter().flat_map(|(_, result)| &result.found).map(|found| &found.candidate.secret));
+        self.form.crew.seal(whole.iter().flat_map(|(_, result)| &result.found).map(|found| &found.candidate.secret));
         let redactor = Redactor::new(scan, Exposure::Redacted);
         let sure = Redactor::new(&sure(scan), Exposure::Redacted);
-        let holds = |redactor: &Redactor, bytes: &[u8]| matches!(redactor.raw(bytes), Cow::Owned(_));
         for (key, result) in whole {
-            let (Some(mut record), Some(digest)) = (self.record(result), &result.digest) else { continue };
+            let (Some(mut record), Some(digest)) = (self.form.record(result), &result.digest) else { continue };
             // A path or a note may hold a secret that was found elsewhere, and so may a package database, where all the words that might
             // be passwords stand. Such a blob is read again each time.
             let databases = std::mem::take(&mut record.databases);
@@ -104,15 +99,11 @@ impl<'c> Keeper<'c> {
             }
             record.databases = databases;
             let Ok(bytes) = postcard::to_stdvec(&record) else { continue };
-            self.cache.put(&self.blob_name(digest), &bytes);
+            self.cache.put(&self.form.blob_name(digest), &bytes);
             if let Some(Known::File(stamp)) = recall.known.as_ref().and_then(|known| known.get(key)) {
                 self.cache.put(&Name::new(Kind::File, &[&stamp.bytes()]), digest.to_string().as_bytes());
             }
         }
-    }
-
-    fn blob_name(&self, digest: &Digest) -> Name {
-        Name::new(Kind::Blob, &[self.context.hex().as_bytes(), digest.to_string().as_bytes()])
     }
 
     /// The digest that a blob has for sure.
@@ -127,8 +118,56 @@ impl<'c> Keeper<'c> {
     }
 
     fn result(&self, digest: &Digest) -> Option<BlobResult> {
-        let bytes = self.cache.get(&self.blob_name(digest))?;
-        let result = self.restore(postcard::from_bytes(&bytes).ok()?)?;
+        let bytes = self.cache.get(&self.form.blob_name(digest))?;
+        self.form.open(&bytes, digest)
+    }
+}
+
+impl<'c> Form<'c> {
+    pub(super) fn new(crew: &'c Crew<'c>, traces: Arc<TraceKey>) -> Self {
+        // What of the options changes a result.
+        let options = format!("{:?} {:?} {:?}", crew.options.limits, crew.options.comments, crew.options.public_files);
+        let key = crew.options.key.as_ref().map(Key::name).unwrap_or_default();
+        let name = traces.name();
+        // The build counts and not the version alone: each change of the code may change what is found, and how it is written down here.
+        let fields = [env!("LAYERSIFT_BUILD"), env!("CARGO_PKG_VERSION"), crew.rules.hash(), &options, &key, &name];
+        Self { crew, traces, context: Name::new(Kind::Blob, &fields.map(str::as_bytes)) }
+    }
+
+    /// Under what the result of a blob is kept.
+    pub(super) fn blob_name(&self, digest: &Digest) -> Name {
+        Name::new(Kind::Blob, &[self.context.hex().as_bytes(), digest.to_string().as_bytes()])
+    }
+
+    /// A result whose digest is known, without the secrets that were found in the blob; none if it cannot be written so.
+    pub(super) fn masked(&self, result: &BlobResult) -> Option<Vec<u8>> {
+        self.crew.seal(result.found.iter().map(|found| &found.candidate.secret));
+        let secrets = |least: Confidence| -> Vec<Vec<u8>> {
+            let found = result.found.iter().filter(|found| found.candidate.confidence >= least);
+            found.map(|found| found.candidate.secret.expose().to_vec()).collect()
+        };
+        let redactor = Redactor::with(&Scan::new(""), &secrets(Confidence::Possible), Exposure::Redacted);
+        let sure = Redactor::with(&Scan::new(""), &secrets(Confidence::Likely), Exposure::Redacted);
+        let mut record = self.record(result)?;
+        let mut databases = std::mem::take(&mut record.databases).into_owned();
+        databases.iter_mut().filter(|database| holds(&sure, &database.bytes)).for_each(|database| {
+            database.bytes = sure.raw(&database.bytes).into_owned();
+        });
+        let mut bytes = postcard::to_stdvec(&record).ok()?;
+        if holds(&redactor, &bytes) {
+            record.mask(&redactor);
+            bytes = postcard::to_stdvec(&record).ok()?;
+        }
+        if holds(&redactor, &bytes) {
+            return None;
+        }
+        record.databases = Cow::Owned(databases);
+        postcard::to_stdvec(&record).ok()
+    }
+
+    /// The result that was kept as `bytes` of the blob with this digest; none if the bytes make no sense.
+    pub(super) fn open(&self, bytes: &[u8], digest: &Digest) -> Option<BlobResult> {
+        let result = self.restore(postcard::from_bytes(bytes).ok()?)?;
         (result.digest.as_ref() == Some(digest)).then_some(result)
     }
 
@@ -145,7 +184,7 @@ impl<'c> Keeper<'c> {
                 secrets.push(SecretRecord {
                     redacted: secret.redacted(),
                     seal: self.crew.sealed(secret),
-                    traces: redact::traces(secret.expose(), self.cache.traces()),
+                    traces: redact::traces(secret.expose(), &self.traces),
                 });
                 secrets.len() as u32 - 1
             });
@@ -158,7 +197,7 @@ impl<'c> Keeper<'c> {
             databases: Cow::Borrowed(databases),
             index: Cow::Borrowed(index),
             digest: digest.as_ref()?.to_string(),
-            diff_id: diff_id.as_ref()?.to_string(),
+            diff_id: diff_id.as_ref().map(ToString::to_string),
             is_archive: *is_archive,
             entries: *entries,
             read: *read,
@@ -170,7 +209,7 @@ impl<'c> Keeper<'c> {
 
     /// None if the record makes no sense.
     fn restore(&self, record: Record<'_>) -> Option<BlobResult> {
-        let key = self.cache.traces();
+        let key = &self.traces;
         let secrets: Vec<Secret> =
             record.secrets.into_iter().map(|secret| Secret::kept(secret.redacted, secret.seal, secret.traces, key)).collect();
         let published = record.published.into_iter();
@@ -182,7 +221,7 @@ impl<'c> Keeper<'c> {
             databases: record.databases.into_owned(),
             index: record.index.into_owned(),
             digest: Some(record.digest.parse().ok()?),
-            diff_id: Some(record.diff_id.parse().ok()?),
+            diff_id: record.diff_id.map(|diff_id| diff_id.parse()).transpose().ok()?,
             is_archive: record.is_archive,
             entries: record.entries,
             read: record.read,
@@ -191,6 +230,11 @@ impl<'c> Keeper<'c> {
             oddities: record.oddities.into_owned(),
         })
     }
+}
+
+/// Whether a secret stands in `bytes`.
+fn holds(redactor: &Redactor, bytes: &[u8]) -> bool {
+    matches!(redactor.raw(bytes), Cow::Owned(_))
 }
 
 /// The findings of `scan` that are no guesses.
@@ -223,110 +267,4 @@ fn is_whole(result: &BlobResult) -> bool {
         && result.index.left_out() == 0
         && result.oddities.iter().all(|oddity| oddity.reason == Reason::TrailingBytes)
         && !result.found.iter().any(is_name)
-}
-
-/// A [`BlobResult`] as it is kept. The form is that of the build that wrote it; other builds do not look for it.
-#[derive(Serialize, Deserialize)]
-struct Record<'r> {
-    secrets: Vec<SecretRecord>,
-    found: Vec<FoundRecord<'r>>,
-    published: Vec<(Cow<'r, Entry>, u64, Cow<'r, Public>)>,
-    databases: Cow<'r, [DatabaseFile]>,
-    index: Cow<'r, PathIndex>,
-    digest: String,
-    diff_id: String,
-    is_archive: bool,
-    entries: u64,
-    read: u64,
-    expanded: u64,
-    scanned: u64,
-    oddities: Cow<'r, [Oddity]>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct SecretRecord {
-    redacted: String,
-    seal: Sealed,
-    traces: Vec<Trace>,
-}
-
-/// A [`Found`] as it is kept.
-#[derive(Serialize, Deserialize)]
-struct FoundRecord<'r> {
-    /// Number of the secret in the record.
-    secret: u32,
-    entry: Cow<'r, Entry>,
-    part: Part,
-    position: Option<Position>,
-    also: Cow<'r, [Position]>,
-    matched_too: Cow<'r, [u32]>,
-    hashes: Option<FileHashes>,
-    rule: u32,
-    decoding: Vec<Cow<'static, str>>,
-    severity: Severity,
-    confidence: Confidence,
-    suppressed: Option<Suppression>,
-    key: Option<KeyFacts>,
-    note: Option<String>,
-    expires: Option<i64>,
-    host: Option<String>,
-    rank: u8,
-}
-
-impl<'r> FoundRecord<'r> {
-    fn new(found: &'r Found, secret: u32) -> Self {
-        let Found { entry, part, position, also, candidate, matched_too, hashes } = found;
-        let candidate = candidate.clone();
-        // Where it stood in its piece is of no use later.
-        let Candidate { rule, span: _, secret: _, decoding, severity, confidence, suppressed, key, note, expires, host, rank } = candidate;
-        Self {
-            secret,
-            entry: Cow::Borrowed(entry),
-            part: part.clone(),
-            position: *position,
-            also: Cow::Borrowed(also),
-            matched_too: Cow::Borrowed(matched_too),
-            hashes: hashes.as_deref().copied(),
-            rule,
-            decoding,
-            severity,
-            confidence,
-            suppressed,
-            key,
-            note,
-            expires,
-            host,
-            rank,
-        }
-    }
-
-    fn restore(self, secrets: &[Secret], rules: usize) -> Option<Found> {
-        let is_rule = |rule: &u32| (*rule as usize) < rules;
-        if !is_rule(&self.rule) || !self.matched_too.iter().all(is_rule) {
-            return None;
-        }
-        let candidate = Candidate {
-            rule: self.rule,
-            span: 0..0,
-            secret: secrets.get(self.secret as usize)?.clone(),
-            decoding: self.decoding,
-            severity: self.severity,
-            confidence: self.confidence,
-            suppressed: self.suppressed,
-            key: self.key,
-            note: self.note,
-            expires: self.expires,
-            host: self.host,
-            rank: self.rank,
-        };
-        Some(Found {
-            entry: Arc::new(self.entry.into_owned()),
-            part: self.part,
-            position: self.position,
-            also: self.also.into_owned(),
-            candidate,
-            matched_too: self.matched_too.into_owned(),
-            hashes: self.hashes.map(Arc::new),
-        })
-    }
 }

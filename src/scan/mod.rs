@@ -1,7 +1,8 @@
 //! Wires source, layer, content and detection together, and is the only module that knows threads.
 //!
 //! A scan reads each distinct blob once ([`crew`] shares the work, [`blob`] runs one blob, [`gather`] puts what was found in order, [`turn`] tells of blobs in theirs), then
-//! works out for each image what the findings of its layers mean there ([`image`]): which layer, which instruction, still visible or not.
+//! works out for each image what the findings of its layers mean there ([`image`]): which layer, which instruction, still visible or not. Who
+//! keeps what is between the two, as an audit does, takes them one by one ([`Steps`]).
 
 mod base;
 mod blob;
@@ -11,6 +12,7 @@ mod gather;
 mod image;
 mod kept;
 mod public;
+mod steps;
 mod turn;
 
 use std::collections::BTreeMap;
@@ -28,6 +30,7 @@ pub use base::Base;
 use blob::BlobResult;
 use crew::Crew;
 use kept::{Keeper, Recall};
+pub use steps::{Layers, Steps, Unkept};
 
 /// Whether blobs are checked against their digests while they are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

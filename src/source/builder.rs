@@ -40,6 +40,7 @@ pub struct ImageBuilder {
     tags: Vec<String>,
     platform: Platform,
     compression: Compression,
+    created: String,
     config: Map<String, Value>,
     env: Vec<String>,
     labels: Map<String, Value>,
@@ -78,6 +79,7 @@ impl Default for ImageBuilder {
             tags: Vec::new(),
             platform: Platform { os: "linux".to_owned(), architecture: "amd64".to_owned(), variant: None },
             compression: Compression::None,
+            created: CREATED.to_owned(),
             config: Map::new(),
             env: Vec::new(),
             labels: Map::new(),
@@ -104,6 +106,12 @@ impl ImageBuilder {
     /// What it runs on.
     pub fn platform(mut self, platform: Platform) -> Self {
         self.platform = platform;
+        self
+    }
+
+    /// When it was made: `2026-01-31T00:00:00Z`.
+    pub fn created(mut self, time: &str) -> Self {
+        self.created = time.to_owned();
         self
     }
 
@@ -207,7 +215,7 @@ impl ImageBuilder {
         let mut document = json!({
             "architecture": self.platform.architecture,
             "os": self.platform.os,
-            "created": CREATED,
+            "created": self.created,
             "config": config,
             "rootfs": { "type": "layers", "diff_ids": layers.iter().map(|layer| layer.diff_id.to_string()).collect::<Vec<_>>() },
             "history": self.steps.iter().map(step).collect::<Vec<_>>(),

@@ -14,12 +14,13 @@ mod name;
 mod options;
 mod pause;
 mod reach;
+mod shelf;
 mod transport;
 mod url;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 pub(crate) use api::{Api, Manner, Next, Progress, Proof};
 pub use api::{ApiUrl, MalformedUrl};
@@ -30,6 +31,7 @@ pub use gate::{Bounds, Gates};
 pub use login::{Credential, Logins};
 pub use name::{ImageName, MalformedName, host_of, is_host, is_repository, is_tag, registry_of};
 pub use options::{Patience, PlainHttp, Referrals, RegistryOptions};
+pub use shelf::{NoShelf, Shelf};
 pub(crate) use url::escaped;
 
 use super::members::{Located, Lost, Members};
@@ -37,15 +39,28 @@ use super::oci_images::IndexWalk;
 use super::resolve::{Resolver, Wanted};
 use super::{Blob, BlobKey, Contents, DocumentKind, Known, Source, SourceError, TextDocument};
 use crate::finding::Reason;
-use crate::oci::{Algorithm, Descriptor, Digest, Document, Hasher, Index, MediaType};
+use crate::oci::{Algorithm, Descriptor, Digest, Document, Hasher, Index, MediaType, Platform};
 
 /// An image, or several for several platforms, in a registry.
-pub(super) struct Registry {
-    client: Client,
+pub struct Registry {
+    client: Arc<Client>,
     name: ImageName,
     wanted: Wanted,
+    shelf: Arc<dyn Shelf>,
+    depth: Depth,
     /// What the manifests say of the layers that they name.
     layers: OnceLock<HashMap<BlobKey, Descriptor>>,
+}
+
+/// How much of an image is read to list it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// Manifests, configs, and what refers to them.
+    All,
+    /// Manifests and configs.
+    Configs,
+    /// Manifests alone: enough to know the layers, unless the platform is said by the config only.
+    Manifests,
 }
 
 /// What stands before the digest in a key or a name: which endpoint has it.
@@ -54,8 +69,31 @@ const MANIFEST: &str = "manifests/";
 
 impl Registry {
     pub(super) fn open(name: &ImageName, wanted: Wanted, options: &RegistryOptions) -> Result<Self, SourceError> {
-        let client = Client::new(name.registry(), options)?;
-        Ok(Self { client, name: name.clone(), wanted, layers: OnceLock::new() })
+        let client = Arc::new(Client::new(name.registry(), options)?);
+        Ok(Self { client, name: name.clone(), wanted, shelf: Arc::new(NoShelf), depth: Depth::All, layers: OnceLock::new() })
+    }
+
+    /// The image `name` of the registry that `client` reads; of several images those for `platform`, if one is given. Documents that `shelf` has are
+    /// not asked for.
+    pub fn of(client: Arc<Client>, name: ImageName, platform: Option<Platform>, shelf: Arc<dyn Shelf>, depth: Depth) -> Self {
+        let wanted = Wanted { platform, selector: None };
+        Self { client, name, wanted, shelf, depth, layers: OnceLock::new() }
+    }
+
+    /// A document that is known by its digest.
+    fn by_digest(&self, key: &str) -> Result<Vec<u8>, Lost> {
+        let unknown = || Lost::new(Reason::MissingBlob, "it is named by no digest");
+        let fetch = || {
+            let read = match (key.strip_prefix(MANIFEST), key.strip_prefix(BLOB)) {
+                (Some(digest), _) => self.client.manifest(self.name.repository(), digest),
+                (_, Some(digest)) => self.client.small_blob(self.name.repository(), &digest.parse().map_err(|_| unknown())?),
+                _ => return Err(unknown()),
+            };
+            read.map_err(|error| Lost::new(error.reason(), error.to_string()))
+        };
+        let mut lost = None;
+        let read = self.shelf.read(key, &mut || fetch().map_err(|why| lost = Some(why)).ok());
+        read.ok_or_else(|| lost.unwrap_or_else(unknown))
     }
 
     fn path(&self) -> PathBuf {
@@ -65,7 +103,13 @@ impl Registry {
     /// The manifest or index of the name, which must be the one that the name's digest says.
     fn top(&self) -> Result<(Digest, Vec<u8>), SourceError> {
         let wanted = self.name.wanted();
-        let bytes = self.client.manifest(self.name.repository(), &wanted)?;
+        let mut failed = None;
+        let read = self.shelf.read(&format!("{MANIFEST}{wanted}"), &mut || {
+            self.client.manifest(self.name.repository(), &wanted).map_err(|error| failed = Some(error)).ok()
+        });
+        let Some(bytes) = read else {
+            return Err(failed.map_or_else(|| SourceError::MissingBlob { path: self.path(), key: wanted }, SourceError::from));
+        };
         let algorithm = self.name.digest().map_or(Algorithm::Sha256, Digest::algorithm);
         let mut hasher = Hasher::new(algorithm);
         hasher.update(&bytes);
@@ -78,6 +122,31 @@ impl Registry {
             }
             _ => Ok((actual, bytes)),
         }
+    }
+
+    /// What [`Source::contents`] gives, and the digest of the manifest or index that it begins with.
+    pub fn top_and_contents(&self) -> Result<(Digest, Contents), SourceError> {
+        let (digest, bytes) = self.top()?;
+        let path = self.path();
+        let malformed = |problem| SourceError::Document { path: path.clone(), document: "the manifest".to_owned(), problem };
+        let document = Document::parse(&bytes, MediaType::Other).map_err(malformed)?;
+        let mut resolver = Resolver::new(self, &self.wanted);
+        let walk = IndexWalk::new(&mut resolver);
+        match document {
+            Document::Index(index) => {
+                walk.run(&index, TextDocument { kind: DocumentKind::Manifest, name: digest.to_string(), bytes });
+            }
+            Document::Manifest(manifest) => walk.run_manifest(&digest, *manifest, bytes),
+        }
+        if self.depth == Depth::All {
+            self.add_referrers(&digest, &mut resolver);
+        }
+        let (contents, _) = resolver.finish(&path)?;
+        let layers = contents.images.iter().flat_map(|image| &image.layers);
+        let layers = layers.filter_map(|layer| Some((layer.blob.clone()?, layer.descriptor.clone()?)));
+        // A second listing finds the same layers.
+        let _ = self.layers.set(layers.collect());
+        Ok((digest, contents))
     }
 
     /// Adds what refers to the images that were found: attestations and signatures that are in no index.
@@ -107,25 +176,7 @@ fn add_index(bytes: Vec<u8>, place: &str, resolver: &mut Resolver<'_>) {
 
 impl Source for Registry {
     fn contents(&self) -> Result<Contents, SourceError> {
-        let (digest, bytes) = self.top()?;
-        let path = self.path();
-        let malformed = |problem| SourceError::Document { path: path.clone(), document: "the manifest".to_owned(), problem };
-        let document = Document::parse(&bytes, MediaType::Other).map_err(malformed)?;
-        let mut resolver = Resolver::new(self, &self.wanted);
-        let walk = IndexWalk::new(&mut resolver);
-        match document {
-            Document::Index(index) => {
-                walk.run(&index, TextDocument { kind: DocumentKind::Manifest, name: digest.to_string(), bytes });
-            }
-            Document::Manifest(manifest) => walk.run_manifest(&digest, *manifest, bytes),
-        }
-        self.add_referrers(&digest, &mut resolver);
-        let (contents, _) = resolver.finish(&path)?;
-        let layers = contents.images.iter().flat_map(|image| &image.layers);
-        let layers = layers.filter_map(|layer| Some((layer.blob.clone()?, layer.descriptor.clone()?)));
-        // A second listing finds the same layers.
-        let _ = self.layers.set(layers.collect());
-        Ok(contents)
+        self.top_and_contents().map(|(_, contents)| contents)
     }
 
     fn open(&self, blob: &BlobKey) -> Result<Blob<'_>, SourceError> {
@@ -155,13 +206,10 @@ impl Members for Registry {
     }
 
     fn document(&self, key: &BlobKey) -> Result<Vec<u8>, Lost> {
-        let unknown = || Lost::new(Reason::MissingBlob, "it is named by no digest");
-        let read = match (key.0.strip_prefix(MANIFEST), key.0.strip_prefix(BLOB)) {
-            (Some(digest), _) => self.client.manifest(self.name.repository(), digest),
-            (_, Some(digest)) => self.client.small_blob(self.name.repository(), &digest.parse().map_err(|_| unknown())?),
-            _ => return Err(unknown()),
-        };
-        read.map_err(|error| Lost::new(error.reason(), error.to_string()))
+        if self.depth == Depth::Manifests && key.0.starts_with(BLOB) {
+            return Err(Lost::new(Reason::MissingBlob, "it is not wanted"));
+        }
+        self.by_digest(&key.0)
     }
 
     fn blob_name(&self, digest: &Digest) -> String {
