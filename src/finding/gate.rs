@@ -40,10 +40,14 @@ impl Gate {
     /// Whether `finding` fails the build. A suppressed one never does, nor one that a baseline knows, nor, if only the image's own gate, one
     /// that is inherited for sure: a guess exempts nothing.
     pub fn gates(&self, finding: &Finding) -> bool {
-        let severe = self.fail_on.is_some_and(|least| finding.severity >= least);
         let novel = finding.novelty.is_none_or(|novelty| novelty == Novelty::New);
         let ours = self.whose == Whose::All || !finding.origin.is_surely_inherited();
-        severe && novel && ours && finding.suppressed.is_none() && finding.confidence >= self.min_confidence
+        novel && ours && finding.suppressed.is_none() && self.reaches(finding.severity, finding.confidence)
+    }
+
+    /// Whether what is so severe and so sure may fail the build.
+    pub fn reaches(&self, severity: Severity, confidence: Confidence) -> bool {
+        self.fail_on.is_some_and(|least| severity >= least) && confidence >= self.min_confidence
     }
 
     /// What the scan comes to. Findings win over gaps: a build that must stop stops for the stronger reason.

@@ -19,7 +19,7 @@ use super::said::{self, PERSISTS, Said, worst_first};
 use super::{Context, Exposure, Format, place, words};
 use crate::finding::{Confidence, Finding, Gaps, ImageFacts, Origin, Outcome, Scan, Severity, Visibility};
 
-const STYLE: &str = include_str!("html/style.css");
+pub(super) const STYLE: &str = include_str!("html/style.css");
 const SCRIPT: &str = include_str!("html/script.js");
 /// Most gaps that are named.
 const MAX_GAPS: usize = 200;
@@ -270,7 +270,7 @@ fn states(scan: &Scan, context: &Context) -> Vec<(&'static str, &'static str)> {
 }
 
 /// What a policy calls an inline style or script by.
-fn hash(text: &str) -> String {
+pub(super) fn hash(text: &str) -> String {
     format!("sha256-{}", STANDARD.encode(Sha256::digest(text)))
 }
 

@@ -3,6 +3,7 @@
 //! What comes from the image passes through [`Redactor`] first, then, in formats for people, through [`sanitise`]. A new format is one
 //! file with a [`Format`], its name in [`FormatName`], and a line in [`FORMATS`].
 
+pub mod audit;
 mod change;
 mod csv;
 mod cyclonedx;

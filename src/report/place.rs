@@ -5,7 +5,7 @@ use super::{sanitise, words};
 use crate::finding::{Counterpart, Finding, ImageFacts, KeyFacts, Part, Place, Position, Visibility};
 
 /// Texts longer than this are no help to a reader; the JSON report has them in full.
-const MAX_COLUMNS: usize = 400;
+pub(super) const MAX_COLUMNS: usize = 400;
 
 /// Text of the image, fit for a terminal.
 pub(super) fn clean(redactor: &Redactor, text: &str) -> String {

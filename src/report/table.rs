@@ -12,7 +12,7 @@ mod tests;
 use std::collections::HashMap;
 use std::io::{self, Write};
 
-use self::ink::Ink;
+pub(super) use self::ink::Ink;
 use self::list::{Group, groups};
 use super::{Context, Format, said};
 use crate::finding::{Finding, ImageFacts, Scan};

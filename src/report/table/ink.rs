@@ -7,23 +7,23 @@ use crate::finding::Severity;
 
 /// Paints, or does not.
 #[derive(Clone, Copy)]
-pub(super) struct Ink(pub(super) Colour);
+pub(in super::super) struct Ink(pub(in super::super) Colour);
 
 impl Ink {
-    pub(super) fn bold(self, text: &str) -> String {
+    pub(in super::super) fn bold(self, text: &str) -> String {
         self.paint(Style::new().bold(), text)
     }
 
-    pub(super) fn dim(self, text: &str) -> String {
+    pub(in super::super) fn dim(self, text: &str) -> String {
         self.paint(Style::new().dimmed(), text)
     }
 
     /// For what must not be overlooked.
-    pub(super) fn alarm(self, text: &str) -> String {
+    pub(in super::super) fn alarm(self, text: &str) -> String {
         self.paint(colour(AnsiColor::Red).bold(), text)
     }
 
-    pub(super) fn severity(self, severity: Severity, text: &str) -> String {
+    pub(in super::super) fn severity(self, severity: Severity, text: &str) -> String {
         let style = match severity {
             Severity::Critical => colour(AnsiColor::Red).bold(),
             Severity::High => colour(AnsiColor::Red),
