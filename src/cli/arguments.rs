@@ -9,6 +9,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
+use super::audit::AuditArguments;
 use super::examples;
 use super::registry::RegistryArguments;
 use super::size::Size;
@@ -37,6 +38,8 @@ Exit codes:
 pub(super) enum Verb {
     /// Look for secrets in images
     Scan(Box<ScanArguments>),
+    /// Look for secrets in all images of registries, reading each layer once
+    Audit(Box<AuditArguments>),
     /// Write a JSON report in another format
     Convert(ConvertArguments),
     /// Say what is new, moved, fixed and still there in an image or report since another one
@@ -50,7 +53,7 @@ pub(super) enum Verb {
     Cache(CacheArguments),
     /// Say what the project file, the environment and the flags come to
     Config(ConfigArguments),
-    /// Print the JSON Schema of the JSON report, or of a line of the stream
+    /// Print the JSON Schema of the JSON report, of a line of the stream, or of the report of an audit
     #[command(after_help = examples::SCHEMA)]
     Schema(SchemaArguments),
     /// Print the completion script of a shell
@@ -293,6 +296,10 @@ pub(super) struct SchemaArguments {
         value_parser = words::<FormatName>([FormatName::Json.as_str(), FormatName::Jsonl.as_str()])
     )]
     pub(super) format: FormatName,
+
+    /// That of the report of an audit, as one value or in lines
+    #[arg(long, conflicts_with = "format")]
+    pub(super) audit: bool,
 }
 
 /// What to read, and how.
@@ -585,14 +592,14 @@ pub(super) struct TestArguments {
 
 /// Where a report goes, and in which format if it is not the one of `--format`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Destination {
-    pub(super) format: Option<FormatName>,
+pub(super) struct Destination<F = FormatName> {
+    pub(super) format: Option<F>,
     pub(super) path: PathBuf,
 }
 
-impl Destination {
+impl<F: FromStr> Destination<F> {
     /// The format, if `text` begins with one and `=`, and the path.
-    pub(super) fn split(text: &str) -> (Option<FormatName>, &str) {
+    pub(super) fn split(text: &str) -> (Option<F>, &str) {
         match text.split_once('=').and_then(|(word, path)| Some((word.parse().ok()?, path))) {
             Some((format, path)) => (Some(format), path),
             None => (None, text),
@@ -600,7 +607,7 @@ impl Destination {
     }
 }
 
-impl FromStr for Destination {
+impl<F: FromStr> FromStr for Destination<F> {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, &'static str> {
@@ -626,7 +633,7 @@ impl FromStr for FailOn {
 }
 
 /// A parser whose words appear in help and in messages.
-fn words<T>(words: impl IntoIterator<Item = &'static str>) -> impl TypedValueParser<Value = T>
+pub(super) fn words<T>(words: impl IntoIterator<Item = &'static str>) -> impl TypedValueParser<Value = T>
 where
     T: FromStr + Clone + Send + Sync + 'static,
     T::Err: std::error::Error + Send + Sync + 'static,
@@ -635,7 +642,7 @@ where
 }
 
 /// 0 would say clean, 2 and 3 that something was not read.
-fn exit_code(text: &str) -> Result<u8, String> {
+pub(super) fn exit_code(text: &str) -> Result<u8, String> {
     match text.parse() {
         Ok(0) => Err("0 means clean; to never fail on findings, use --fail-on never".to_owned()),
         Ok(code @ (2 | 3)) => Err(format!("{code} already means that something could not be read")),

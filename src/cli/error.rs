@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 
 use super::config::ConfigError;
+use crate::audit::AuditError;
 use crate::cache::CacheError;
 use crate::dockerfile::DockerfileError;
 use crate::finding::BaselineError;
@@ -176,6 +177,32 @@ pub(super) enum CliError {
     /// Nowhere to put a user's own files.
     #[error("there is no home folder")]
     NoHome,
+    /// An audit that cannot be gone on with.
+    #[error("cannot go on with the audit: {0}")]
+    Audit(#[from] AuditError),
+    /// The report of an audit cannot be put together.
+    #[error("cannot put the report together: {0}")]
+    AuditReport(io::Error),
+    /// Not one tag could be listed.
+    #[error("nothing that was asked for could be listed")]
+    NothingListed,
+    /// Something that is no target of an audit.
+    #[error("{place}{problem}")]
+    Target {
+        /// The file and line, if it is from a list; ends with a colon and a blank.
+        place: String,
+        /// Why.
+        problem: String,
+    },
+    /// A list without a target.
+    #[error("there is no target in {}", .path.display())]
+    NoTarget {
+        /// The list.
+        path: PathBuf,
+    },
+    /// A machine without a folder for the state of programs.
+    #[error("there is no folder for the state of programs on this machine")]
+    NoStateFolder,
     /// Standard output cannot be written.
     #[error("cannot write to standard output: {0}")]
     Stdout(io::Error),
@@ -227,7 +254,15 @@ impl CliError {
             CliError::ImageMoved { .. } => Some("run it again, to scan and push what the tag names now"),
             CliError::NoHome => Some("set DOCKER_CONFIG to the Docker client's folder"),
             CliError::Login(_) => Some("give --username NAME and --password-stdin, or nothing to use what `docker login` keeps"),
+            CliError::NothingListed => Some("what failed stands in the report"),
+            CliError::Target { .. } => {
+                Some("write registry://HOST or registry://HOST/PREFIX for a registry, HOST/REPOSITORY:TAG for an image")
+            }
+            CliError::NoTarget { .. } => Some("write a target a line"),
+            CliError::NoStateFolder => Some("name a file with --state"),
+            CliError::Audit(_) => Some("what was done is kept: the same command goes on with it"),
             CliError::Told(_)
+            | CliError::AuditReport(_)
             | CliError::Cache(_)
             | CliError::Config(_)
             | CliError::Run { .. }

@@ -5,6 +5,7 @@
 
 mod allow;
 mod arguments;
+mod audit;
 mod base;
 mod baseline;
 mod cache;
@@ -71,6 +72,7 @@ fn perform(words: &[OsString]) -> Result<u8, CliError> {
     remark(&layers);
     match arguments.verb {
         Verb::Scan(arguments) => scan::run(*arguments, &layers),
+        Verb::Audit(arguments) => audit::run(&arguments, &layers),
         Verb::Convert(arguments) => convert::run(&arguments),
         Verb::Diff(arguments) => diff::run(&arguments, &layers),
         Verb::Baseline(arguments) => baseline::run(arguments, &layers),

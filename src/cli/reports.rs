@@ -15,21 +15,25 @@ const GITHUB_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
 #[derive(Debug)]
 pub(super) struct Reports(Vec<(FormatName, Output)>);
 
+/// Opens all places, before the work, so that nobody waits in vain. `format` goes to the destination that names no format of its
+/// own, or to standard output if there is none and no other report goes there.
+pub(super) fn places<F: Copy>(format: F, destinations: &[Destination<F>], exposure: Exposure) -> Result<Vec<(F, Output)>, CliError> {
+    let mut wanted: Vec<(F, Option<&Path>)> =
+        destinations.iter().map(|destination| (destination.format.unwrap_or(format), Some(destination.path.as_path()))).collect();
+    let to_stdout = |path: Option<&Path>| path.is_none_or(|path| path == Path::new("-"));
+    if destinations.iter().all(|destination| destination.format.is_some() && !to_stdout(Some(&destination.path))) {
+        wanted.insert(0, (format, None));
+    }
+    if wanted.iter().filter(|(_, path)| to_stdout(*path)).count() > 1 {
+        return Err(CliError::TwoOnStdout);
+    }
+    wanted.iter().map(|&(format, path)| Ok((format, Output::open(path, exposure)?))).collect()
+}
+
 impl Reports {
-    /// Opens all places, before the scan, so that nobody waits in vain. `format` goes to the destination that names no format of its
-    /// own, or to standard output if there is none and no other report goes there.
+    /// Opens all places, and that of the summary of a step of GitHub Actions; see [`places`].
     pub(super) fn open(format: FormatName, destinations: &[Destination], exposure: Exposure) -> Result<Self, CliError> {
-        let mut wanted: Vec<(FormatName, Option<&Path>)> =
-            destinations.iter().map(|destination| (destination.format.unwrap_or(format), Some(destination.path.as_path()))).collect();
-        let to_stdout = |path: Option<&Path>| path.is_none_or(|path| path == Path::new("-"));
-        if destinations.iter().all(|destination| destination.format.is_some() && !to_stdout(Some(&destination.path))) {
-            wanted.insert(0, (format, None));
-        }
-        if wanted.iter().filter(|(_, path)| to_stdout(*path)).count() > 1 {
-            return Err(CliError::TwoOnStdout);
-        }
-        let open = |&(format, path): &(FormatName, Option<&Path>)| Ok((format, Output::open(path, exposure)?));
-        let mut reports = wanted.iter().map(open).collect::<Result<Vec<_>, CliError>>()?;
+        let mut reports = places(format, destinations, exposure)?;
         let summary = std::env::var_os(GITHUB_SUMMARY).filter(|path| !path.is_empty());
         if let Some(path) = summary.filter(|_| reports.iter().any(|(format, _)| *format == FormatName::Github)) {
             reports.push((FormatName::Markdown, Output::append(Path::new(&path))?));

@@ -1,6 +1,8 @@
 //! Servers of the field for tests: a Docker Engine and a registry of the test's own.
 
+use std::fs::File;
 use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
@@ -64,6 +66,8 @@ pub(crate) struct Distribution {
     child: Child,
     /// `127.0.0.1:PORT`.
     pub(crate) address: String,
+    /// A line for each request that was answered.
+    pub(crate) log: PathBuf,
 }
 
 impl Distribution {
@@ -71,15 +75,17 @@ impl Distribution {
     pub(crate) fn start(temp: &Temp, name: &str, http: &str, auth: &str) -> Self {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
         let config = format!(
-            "version: 0.1\nlog: {{level: warn, accesslog: {{disabled: true}}}}\nstorage:\n  filesystem: {{rootdirectory: {}}}\n\
+            "version: 0.1\nlog: {{level: warn, accesslog: {{disabled: false}}}}\nstorage:\n  filesystem: {{rootdirectory: {}}}\n\
              http:\n  addr: {address}\n{http}{auth}",
             temp.path("registry").display()
         );
         let config = temp.file(&format!("{name}.yml"), config);
         let mut command = Command::new("docker-registry");
-        command.arg("serve").arg(config).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let log = temp.file(&format!("{name}.log"), "");
+        let output = || File::options().append(true).open(&log).unwrap();
+        command.arg("serve").arg(config).stdin(Stdio::null()).stdout(output()).stderr(output());
         let child = command.spawn().unwrap_or_else(|error| panic!("docker-registry: {error}"));
-        let registry = Self { child, address };
+        let registry = Self { child, address, log };
         for _ in 0..240 {
             if TcpStream::connect(&registry.address).is_ok() {
                 return registry;

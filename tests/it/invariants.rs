@@ -145,8 +145,14 @@ fn a_dockerfile_is_read_for_findings_and_nothing_else() {
 }
 
 #[test]
-fn only_the_scan_knows_threads() {
-    forbid(&["rayon", "thread::spawn", "thread::scope"], |name| !is_in(name, &["scan"]) && name != "source/registry/helper.rs");
+fn only_the_scan_and_the_workers_of_an_audit_know_threads() {
+    let may = ["source/registry/helper.rs", "audit/crew.rs"];
+    forbid(&["rayon", "thread::spawn", "thread::scope"], |name| !is_in(name, &["scan"]) && !may.contains(&name));
+}
+
+#[test]
+fn an_audit_knows_no_command_line() {
+    forbid(&["crate::cli"], |name| is_in(name, &["audit"]));
 }
 
 #[test]

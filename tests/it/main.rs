@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod allow;
+mod audit;
 mod base;
 mod baseline;
 mod bounds;

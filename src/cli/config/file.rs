@@ -156,7 +156,7 @@ fn word(value: &DeValue<'_>) -> Option<String> {
 
 /// `word` as a path from `folder` on; `-` is standard output, and `output` may name a format first.
 fn below(folder: &Path, key: &str, word: &str) -> OsString {
-    let (format, path) = if key == "output" { Destination::split(word) } else { (None, word) };
+    let (format, path) = if key == "output" { <Destination>::split(word) } else { (None, word) };
     if path == "-" || path.is_empty() {
         return word.into();
     }

@@ -5,7 +5,7 @@ mod catalogs;
 mod content;
 mod faults;
 mod real;
-mod server;
+pub(crate) mod server;
 
 use std::time::Duration;
 
