@@ -97,33 +97,42 @@ fn base64_and_hex(text: &[u8], owned: Range<usize>, classes: &[Classes], found: 
             segments(text, run, found);
         }
     };
-    // Where a run begins that goes on into the next word.
+    // Where a long run begins that goes on into the next word.
     let mut open = None;
+    let mut before = 0u64;
     for (index, word) in classes.iter().enumerate() {
         let base = owned.start + index * STEP;
-        let mut bits = from(word.base64, base, at);
-        if let Some(start) = open {
+        let bits = from(word.base64, base, at);
+        let last = std::mem::replace(&mut before, bits);
+        // A run that is long enough has half of that in one of two words.
+        let half = runs(bits, [1, 2, 4, MIN_BASE64 as u32 / 2 - 8]);
+        if half == 0 && open.is_none() {
+            continue;
+        }
+        let mut rest = bits;
+        let entering = open.take().or_else(|| (half & 1 != 0).then(|| base - last.leading_ones() as usize));
+        if let Some(start) = entering {
             let more = bits.trailing_ones();
             if more == u64::BITS {
+                open = entering;
                 continue;
             }
             whole(start..base + more as usize);
-            open = None;
-            bits &= u64::MAX << more;
+            rest &= u64::MAX << more;
         }
         if base >= owned.end {
             break;
         }
-        let last = bits.leading_ones();
-        if last > 0 {
-            open = Some(base + STEP - last as usize);
-            bits &= u64::MAX.checked_shr(last).unwrap_or(0);
+        let tail = rest.leading_ones();
+        if tail >= MIN_BASE64 as u32 / 2 {
+            open = Some(base + STEP - tail as usize);
+            rest &= u64::MAX.checked_shr(tail).unwrap_or(0);
         }
-        // What is left of the bits has a run of that length before it.
-        let mut long = [1, 2, 4, 8, MIN_BASE64 as u32 - 16].iter().fold(bits, |bits, shift| bits & bits >> shift);
+        let mut long = runs(rest, [1, 2, 4, MIN_BASE64 as u32 / 2 - 8]);
+        long &= long >> (MIN_BASE64 / 2);
         while long != 0 {
             let start = long.trailing_zeros();
-            let end = start + (bits >> start).trailing_ones();
+            let end = start + (rest >> start).trailing_ones();
             whole(base + start as usize..base + end as usize);
             long &= u64::MAX.checked_shl(end).unwrap_or(0);
         }
@@ -131,6 +140,11 @@ fn base64_and_hex(text: &[u8], owned: Range<usize>, classes: &[Classes], found: 
     if let Some(start) = open {
         whole(start..start + length(start));
     }
+}
+
+/// The bits that have a run of ones above them, of one more than the sum of `shifts`, each of which is at most as long as the run before.
+fn runs(bits: u64, shifts: [u32; 4]) -> u64 {
+    shifts.iter().fold(bits, |bits, shift| bits & bits >> shift)
 }
 
 /// The bits of a word, whose first one stands for `base`, from `at` on.
@@ -346,35 +360,37 @@ fn step_of(text: &[u8], range: &Range<usize>, unit: usize) -> &'static str {
 
 fn escapes(text: &[u8], owned: Range<usize>, classes: &[Classes], found: &mut dyn FnMut(View)) {
     let mut at = owned.start;
-    let places = classes.iter().enumerate().filter(|(_, word)| word.escape != 0).flat_map(|(index, word)| {
+    for (index, word) in classes.iter().enumerate() {
         let base = owned.start + index * STEP;
-        let bits = std::iter::successors(Some(word.escape), |bits| Some(bits & bits.wrapping_sub(1))).take_while(|&bits| bits != 0);
-        bits.map(move |bits| base + bits.trailing_zeros() as usize)
-    });
-    for place in places {
-        if place >= owned.end {
-            return;
-        }
-        if place < at {
-            continue;
-        }
-        at = place + 1;
-        let view = match text[place] {
-            b'%' if percent(text, place).is_some() => {
-                let word = word_at(text, place);
-                at = word.end.max(at);
-                // A word that crosses the beginning of this part belongs to the part that has its first escape.
-                let is_first = !text[word.start..place].windows(3).any(|three| percent(three, 0).is_some());
-                is_first.then(|| percent_view(text, word)).flatten()
+        let mut bits = from(word.escape, base, at);
+        while bits != 0 {
+            let place = base + bits.trailing_zeros() as usize;
+            if place >= owned.end {
+                return;
             }
-            b'&' if text.get(place + 1) == Some(&b'#') => numeric_view(text, place, entity, "html-entities"),
-            b'\\' if matches!(text.get(place + 1), Some(b'u' | b'x')) => numeric_view(text, place, backslash, "escapes"),
-            _ => None,
-        };
-        if let Some(view) = view {
-            at = view.encoded.end.max(at);
-            found(view);
+            at = place + 1;
+            if let Some(view) = escape(text, place, &mut at) {
+                at = view.encoded.end.max(at);
+                found(view);
+            }
+            bits = from(word.escape, base, at);
         }
+    }
+}
+
+/// What the escape at `place` begins, if it begins anything; `at` is put behind what needs no further look.
+fn escape(text: &[u8], place: usize, at: &mut usize) -> Option<View> {
+    match text[place] {
+        b'%' if percent(text, place).is_some() => {
+            let word = word_at(text, place);
+            *at = word.end.max(*at);
+            // A word that crosses the beginning of this part belongs to the part that has its first escape.
+            let is_first = !text[word.start..place].windows(3).any(|three| percent(three, 0).is_some());
+            is_first.then(|| percent_view(text, word)).flatten()
+        }
+        b'&' if text.get(place + 1) == Some(&b'#') => numeric_view(text, place, entity, "html-entities"),
+        b'\\' if matches!(text.get(place + 1), Some(b'u' | b'x')) => numeric_view(text, place, backslash, "escapes"),
+        _ => None,
     }
 }
 
