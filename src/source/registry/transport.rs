@@ -184,6 +184,7 @@ fn of_tls(error: &rustls::Error) -> Problem {
     match error {
         rustls::Error::InvalidCertificate(why) => Problem::Certificate(match why {
             Why::UnknownIssuer => "it was issued by an unknown authority".to_owned(),
+            Why::BadSignature => "it was signed by another authority than it names".to_owned(),
             Why::Expired | Why::ExpiredContext { .. } => "it has expired".to_owned(),
             Why::NotValidYet | Why::NotValidYetContext { .. } => "it is not valid yet".to_owned(),
             Why::NotValidForName | Why::NotValidForNameContext { .. } => "it is for another host".to_owned(),
