@@ -5,6 +5,8 @@ mod certificates;
 mod content;
 mod faults;
 mod helper;
+mod identity;
+mod mirrors;
 mod proxy;
 mod real;
 mod server;

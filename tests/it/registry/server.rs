@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -207,7 +207,7 @@ impl Server {
                     let _ = match tls {
                         None if is_http(&stream) => serve(stream, is_over, answer),
                         None => decline(stream),
-                        Some(tls) => serve(StreamOwned::new(ServerConnection::new(tls).unwrap(), stream), is_over, answer),
+                        Some(tls) => serve_tls(tls, stream, is_over, answer),
                     };
                 });
             }
@@ -250,6 +250,22 @@ fn is_http(stream: &TcpStream) -> bool {
 
 fn decline(mut stream: TcpStream) -> std::io::Result<()> {
     stream.write_all(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+}
+
+/// The same over TLS. A client that is turned away reads why before the connection ends.
+fn serve_tls(
+    tls: Arc<ServerConfig>,
+    stream: TcpStream,
+    is_over: &AtomicBool,
+    answer: impl FnOnce(Request) -> Reply,
+) -> std::io::Result<()> {
+    let mut stream = StreamOwned::new(ServerConnection::new(tls).unwrap(), stream);
+    let served = serve(&mut stream, is_over, answer);
+    if served.is_err() {
+        let _ = stream.sock.shutdown(Shutdown::Write);
+        let _ = std::io::copy(&mut stream.sock, &mut std::io::sink());
+    }
+    served
 }
 
 /// One request and its answer.
