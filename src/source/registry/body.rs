@@ -190,7 +190,7 @@ impl Read for BlobReader<'_> {
 }
 
 /// How many bytes of an answer have been read before: all that were asked to be left out, if the server knows no ranges.
-fn stale(answer: &Answer, from: u64) -> Result<u64, Problem> {
+pub(super) fn stale(answer: &Answer, from: u64) -> Result<u64, Problem> {
     if from == 0 || answer.response.status() != 206 {
         return Ok(from);
     }

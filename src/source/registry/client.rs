@@ -11,7 +11,7 @@ use ureq::Body;
 use ureq::http::{Response, Uri, header};
 
 use super::auth::{Auth, Scope, Way};
-use super::body::BlobReader;
+use super::body::{self, BlobReader};
 use super::error::{Problem, RegistryError};
 use super::mirror::{self, Mirrors};
 use super::name::{ImageName, host_of};
@@ -135,6 +135,25 @@ impl Client {
     /// A blob as a stream that goes on where it broke. It gives at most `size` bytes, if that is known. The digest is not checked.
     pub fn blob<'c>(&'c self, repository: &str, digest: &Digest, size: Option<u64>) -> Result<BlobReader<'c>, RegistryError> {
         BlobReader::open(self, repository, digest, size)
+    }
+
+    /// `length` bytes of a blob from `from` on, which is not 0, or fewer where it ends. An error where the registry gives whole blobs only.
+    pub(super) fn part(&self, repository: &str, digest: &Digest, from: u64, length: u64) -> Result<Vec<u8>, RegistryError> {
+        if let Some(bytes) = self.mirrors.ask(repository, |mirror, name| mirror.part(name, digest, from, length)) {
+            return Ok(bytes);
+        }
+        let ask = Ask { from, ..Self::ask_blob(repository, digest, Bound::Document) };
+        let _permit = self.enter();
+        let read = || {
+            let answer = self.once(&ask)?;
+            if body::stale(&answer, from)? > 0 {
+                return Err(Problem::Malformed("it gives no parts of blobs"));
+            }
+            let mut bytes = Vec::new();
+            answer.response.into_body().into_reader().take(length).read_to_end(&mut bytes).map_err(of_read)?;
+            Ok(bytes)
+        };
+        self.patiently(read).map_err(|problem| self.error(ask.scope, format!("a part of blob {digest}"), problem))
     }
 
     /// All tags of a repository.

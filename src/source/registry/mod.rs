@@ -13,6 +13,7 @@ mod name;
 mod options;
 mod pause;
 mod reach;
+pub mod toc;
 mod transport;
 mod trust;
 mod url;

@@ -10,6 +10,7 @@ mod mirrors;
 mod proxy;
 mod real;
 mod server;
+mod toc;
 mod told;
 mod ways;
 
@@ -73,11 +74,18 @@ const OF_THE_MACHINE: [&str; 13] = [
 
 /// `layersift scan`, by a user who has nothing in the home folder but what is in `home`.
 fn scan_by(home: &Temp) -> Command {
+    let mut command = program_of(home);
+    command.arg("scan");
+    command
+}
+
+/// `layersift`, by such a user.
+fn program_of(home: &Temp) -> Command {
     let mut command = program();
     for name in OF_THE_MACHINE {
         command.env_remove(name);
     }
-    command.env("HOME", home.path("")).env("USERPROFILE", home.path("")).arg("scan");
+    command.env("HOME", home.path("")).env("USERPROFILE", home.path(""));
     command
 }
 
