@@ -14,6 +14,7 @@ use crate::finding::fingerprint::WeakKey;
 use crate::report::ReportError;
 use crate::rule::RuleError;
 use crate::source::SourceError;
+use crate::source::registry::MalformedMirror;
 
 /// A verb that could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -133,6 +134,9 @@ pub(super) enum CliError {
     /// A login for a registry that cannot be used.
     #[error("cannot log in: {0}")]
     Login(String),
+    /// A mirror that is none.
+    #[error("--registry-mirror: {0}")]
+    Mirror(MalformedMirror),
     /// Reports that would run into each other.
     #[error("two reports would go to standard output")]
     TwoOnStdout,
@@ -228,6 +232,7 @@ impl CliError {
             CliError::NoHome => Some("set DOCKER_CONFIG to the Docker client's folder"),
             CliError::Login(_) => Some("give --username NAME and --password-stdin, or nothing to use what `docker login` keeps"),
             CliError::Told(_)
+            | CliError::Mirror(_)
             | CliError::Cache(_)
             | CliError::Config(_)
             | CliError::Run { .. }

@@ -8,11 +8,14 @@ mod client;
 mod error;
 mod helper;
 mod login;
+mod mirror;
 mod name;
 mod options;
 mod pause;
 mod reach;
+pub mod toc;
 mod transport;
+mod trust;
 mod url;
 
 use std::collections::HashMap;
@@ -23,8 +26,10 @@ pub use body::BlobReader;
 pub use client::Client;
 pub use error::{Problem, RegistryError};
 pub use login::{Credential, Logins};
+pub use mirror::{MalformedMirror, MirrorAddress};
 pub use name::{ImageName, MalformedName, host_of, registry_of};
-pub use options::{Patience, PlainHttp, Referrals, RegistryOptions};
+pub use options::{ClientCertificate, Patience, PlainHttp, Referrals, RegistryOptions};
+pub use trust::certificate_folders;
 
 use super::members::{Located, Lost, Members};
 use super::oci_images::IndexWalk;
