@@ -110,6 +110,13 @@ fn a_source_knows_no_rule_and_no_report() {
 }
 
 #[test]
+fn what_is_to_be_audited_is_known_without_reading_it() {
+    forbid(&IO, |name| is_in(name, &["audit/tags"]));
+    let words = ["crate::scan", "crate::rule", "crate::detect", "crate::report", "crate::cli", "std::thread", "std::fs"];
+    forbid(&words, |name| is_in(name, &["audit/catalog", "audit/tags"]));
+}
+
+#[test]
 fn a_cache_knows_bytes_and_names() {
     let words = ["source", "scan", "cli", "rule", "layer", "detect", "report", "content"].map(|module| format!("crate::{module}"));
     let words: Vec<&str> = words.iter().map(String::as_str).collect();

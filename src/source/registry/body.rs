@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 use ureq::BodyReader;
 use ureq::http::header;
 
+use super::auth::Scope;
 use super::client::{Answer, Ask, Client};
 use super::error::{Problem, RegistryError};
+use super::gate::Permit;
 use super::mirror::Mirror;
 use super::options::Patience;
-use super::pause::{self, Permit};
+use super::pause;
 use super::transport::{Bound, of_read};
 use crate::oci::{Digest, Hasher};
 
@@ -35,7 +37,7 @@ pub struct BlobReader<'c> {
     failures: u32,
     failed_at: u64,
     pace: Pace,
-    _permit: Permit<'c>,
+    permit: Permit<'c>,
 }
 
 /// A blob that comes from a mirror.
@@ -78,22 +80,18 @@ impl<'c> BlobReader<'c> {
             failures: 0,
             failed_at: 0,
             pace: Pace::default(),
-            _permit: client.enter(),
+            permit: client.enter(),
         }
     }
 
-    fn ask(&self) -> Ask<'_> {
-        Ask { from: self.at, ..Client::ask_blob(&self.repository, &self.digest, Bound::Blob) }
-    }
-
     fn error(&self, problem: Problem) -> RegistryError {
-        self.client.error(self.ask().scope, format!("blob {}", self.digest), problem)
+        self.client.error(Scope::Repository(&self.repository), format!("blob {}", self.digest), problem)
     }
 
     /// Asks for what is still to come.
     fn connect(&mut self) -> Result<(), Problem> {
-        let ask = self.ask();
-        let (body, stale) = self.client.patiently(|| {
+        let ask = Ask { from: self.at, ..Client::ask_blob(&self.repository, &self.digest, Bound::Blob) };
+        let (body, stale) = self.client.patiently(&mut self.permit, || {
             let answer = self.client.once(&ask)?;
             let stale = stale(&answer, ask.from)?;
             Ok((answer.response.into_body().into_reader(), stale))
@@ -121,7 +119,7 @@ impl<'c> BlobReader<'c> {
         let Some(Mirrored { mirror, registry, repository, .. }) = self.mirror.take() else { return Err(problem) };
         mirror.failed(&repository, &self.error(problem));
         (self.client, self.repository, self.failures) = (registry, repository, 0);
-        self._permit = registry.enter();
+        self.permit = registry.enter();
         self.connect()
     }
 

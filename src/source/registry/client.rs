@@ -4,7 +4,7 @@
 //! end is an answer, or an error that says which registry, what, and why. Documents are bounded; blobs are streams. Nothing is written to disk.
 
 use std::io::Read as _;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Deserialize;
 use ureq::Body;
@@ -13,27 +13,25 @@ use ureq::http::{Response, Uri, header};
 use super::auth::{Auth, Scope, Way};
 use super::body::{self, BlobReader};
 use super::error::{Problem, RegistryError};
+use super::gate::{Gate, Permit};
 use super::mirror::{self, Mirrors};
-use super::name::{ImageName, host_of};
+use super::name::{host_of, is_repository, is_tag};
 use super::options::{Patience, PlainHttp, RegistryOptions};
-use super::pause::{self, Gate, Permit};
+use super::pause;
 use super::reach::is_loopback;
 use super::transport::{Bound, Transport, of_read};
 use super::url;
 use crate::oci::Digest;
 use crate::source::members::MAX_DOCUMENT;
 
-/// Most connections to one registry at a time.
-const MAX_CONNECTIONS: usize = 8;
-
 /// Most redirects of one request.
-const MAX_REDIRECTS: usize = 5;
+pub(super) const MAX_REDIRECTS: usize = 5;
 
 /// Most pages of a list.
-const MAX_PAGES: usize = 1_000;
+pub(super) const MAX_PAGES: usize = 1_000;
 
 /// Most entries of a list.
-const MAX_ENTRIES: usize = 1_000_000;
+pub(super) const MAX_ENTRIES: usize = 1_000_000;
 
 /// What is taken for a manifest.
 const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
@@ -47,7 +45,7 @@ pub struct Client {
     auth: Auth,
     plain_http: PlainHttp,
     pub(super) patience: Patience,
-    gate: Gate,
+    gate: Arc<Gate>,
     speech: Mutex<Option<Speech>>,
     pub(super) mirrors: Mirrors,
 }
@@ -93,12 +91,12 @@ impl Client {
         let transport = Transport::new(registry, &host, options).map_err(failed)?;
         Ok(Self {
             registry: registry.to_owned(),
+            gate: options.gates.of(&host),
             host,
             transport,
             auth: Auth::new(registry, options),
             plain_http: options.plain_http,
             patience: options.patience,
-            gate: Gate::new(MAX_CONNECTIONS),
             speech: Mutex::new(speech),
             mirrors: Mirrors::default(),
         })
@@ -132,7 +130,8 @@ impl Client {
         self.document(&Self::ask_blob(repository, digest, Bound::Document), || format!("blob {digest}")).map(|(bytes, _)| bytes)
     }
 
-    /// A blob as a stream that goes on where it broke. It gives at most `size` bytes, if that is known. The digest is not checked.
+    /// A blob as a stream that goes on where it broke. It gives at most `size` bytes, if that is known. The digest is not checked. It takes one of the connections until it is
+    /// dropped: a thread that holds one and asks for something else may wait for ever.
     pub fn blob<'c>(&'c self, repository: &str, digest: &Digest, size: Option<u64>) -> Result<BlobReader<'c>, RegistryError> {
         BlobReader::open(self, repository, digest, size)
     }
@@ -143,7 +142,7 @@ impl Client {
             return Ok(bytes);
         }
         let ask = Ask { from, ..Self::ask_blob(repository, digest, Bound::Document) };
-        let _permit = self.enter();
+        let mut permit = self.enter();
         let read = || {
             let answer = self.once(&ask)?;
             if body::stale(&answer, from)? > 0 {
@@ -153,7 +152,7 @@ impl Client {
             answer.response.into_body().into_reader().take(length).read_to_end(&mut bytes).map_err(of_read)?;
             Ok(bytes)
         };
-        self.patiently(read).map_err(|problem| self.error(ask.scope, format!("a part of blob {digest}"), problem))
+        self.patiently(&mut permit, read).map_err(|problem| self.error(ask.scope, format!("a part of blob {digest}"), problem))
     }
 
     /// All tags of a repository.
@@ -163,7 +162,6 @@ impl Client {
             tags: Option<Vec<String>>,
         }
         let path = format!("{repository}/tags/list?n=1000");
-        let is_tag = |tag: &str| ImageName::parse(&format!("a:{tag}")).is_ok();
         self.list(Scope::Repository(repository), path, "the list of tags", is_tag, |page: Page| page.tags)
     }
 
@@ -173,7 +171,6 @@ impl Client {
         struct Page {
             repositories: Option<Vec<String>>,
         }
-        let is_repository = |name: &str| ImageName::parse(&format!("localhost/{name}")).is_ok_and(|parsed| parsed.repository() == name);
         let path = "_catalog?n=1000".to_owned();
         self.list(Scope::Catalog, path, "the list of repositories", is_repository, |page: Page| page.repositories)
     }
@@ -267,37 +264,18 @@ impl Client {
 
     /// A document and, if it has one, the path of its next page.
     fn document(&self, ask: &Ask<'_>, what: impl Fn() -> String) -> Result<(Vec<u8>, Option<String>), RegistryError> {
-        let _permit = self.enter();
+        let mut permit = self.enter();
         let read = || {
             let answer = self.once(ask)?;
             let next = next_page(&answer)?;
             Ok((whole(answer.response)?, next))
         };
-        self.patiently(read).map_err(|problem| self.error(ask.scope, what(), problem))
+        self.patiently(&mut permit, read).map_err(|problem| self.error(ask.scope, what(), problem))
     }
 
     /// Tries again what may go better later.
-    pub(super) fn patiently<T>(&self, mut step: impl FnMut() -> Result<T, Problem>) -> Result<T, Problem> {
-        let mut attempt = 1;
-        loop {
-            self.gate.wait();
-            let problem = match step() {
-                Ok(done) => return Ok(done),
-                Err(problem) => problem,
-            };
-            let wait = match &problem {
-                Problem::TooManyRequests { wait: Some(wait) } => *wait,
-                _ => pause::backoff(self.patience.backoff, attempt),
-            };
-            if attempt >= self.patience.attempts || !problem.is_transient() || wait > self.patience.longest_wait {
-                return Err(problem);
-            }
-            match problem {
-                Problem::TooManyRequests { .. } => self.gate.hold(wait),
-                _ => pause::sleep(wait),
-            }
-            attempt += 1;
-        }
+    pub(super) fn patiently<T>(&self, permit: &mut Permit<'_>, step: impl FnMut() -> Result<T, Problem>) -> Result<T, Problem> {
+        self.gate.patiently(permit, &self.patience, step)
     }
 
     /// One request, with the login and the redirects that it takes.
@@ -309,6 +287,9 @@ impl Client {
         let (mut uri, mut redirects, mut was_challenged) = (base.clone(), 0, false);
         loop {
             let is_own = url::is_same_origin(&uri, &base);
+            if is_own {
+                self.gate.pace();
+            }
             // What proves who asks is for the registry alone.
             let response = self.send(&uri, ask, authorization.as_deref().filter(|_| is_own))?;
             match response.status().as_u16() {
@@ -366,12 +347,12 @@ impl Client {
     }
 }
 
-fn values(response: &Response<Body>, name: header::HeaderName) -> Vec<&str> {
+pub(super) fn values(response: &Response<Body>, name: header::HeaderName) -> Vec<&str> {
     response.headers().get_all(name).iter().filter_map(|value| value.to_str().ok()).collect()
 }
 
 /// Where a redirect leads.
-fn target(from: &Uri, response: &Response<Body>) -> Result<Uri, Problem> {
+pub(super) fn target(from: &Uri, response: &Response<Body>) -> Result<Uri, Problem> {
     let location = values(response, header::LOCATION).first().and_then(|location| url::resolve(from, location));
     let uri = location.ok_or(Problem::Malformed("it redirects to nowhere"))?;
     if from.scheme_str() == Some("https") && uri.scheme_str() != Some("https") {
@@ -382,16 +363,16 @@ fn target(from: &Uri, response: &Response<Body>) -> Result<Uri, Problem> {
 }
 
 /// What a status means that is no answer.
-fn refusal(status: u16, is_own: bool, response: Response<Body>) -> Problem {
-    let retry_after = || {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        pause::retry_after(values(&response, header::RETRY_AFTER).first()?, i64::try_from(now).ok()?)
-    };
+pub(super) fn refusal(status: u16, is_own: bool, response: Response<Body>) -> Problem {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let wait = pause::asked(response.headers(), i64::try_from(now).unwrap_or(i64::MAX));
     match status {
-        429 => Problem::TooManyRequests { wait: retry_after() },
-        503 if retry_after().is_some() => Problem::TooManyRequests { wait: retry_after() },
+        429 => Problem::TooManyRequests { wait },
+        503 if wait.is_some() => Problem::TooManyRequests { wait },
         // A signed address may have run out: the registry makes a new one.
         401 | 403 if !is_own => Problem::Broken(format!("its storage answered with HTTP status {status}")),
+        // GitHub's way to say that it was asked too often.
+        403 if wait.is_some() => Problem::TooManyRequests { wait },
         403 => Problem::Forbidden,
         404 | 410 if is_html(&response) => Problem::NotARegistry("it answers with a web page"),
         404 | 410 => Problem::NotFound,
@@ -404,7 +385,7 @@ fn is_html(response: &Response<Body>) -> bool {
     response.body().mime_type().is_some_and(|kind| kind.eq_ignore_ascii_case("text/html"))
 }
 
-fn not_html(response: Response<Body>) -> Result<Response<Body>, Problem> {
+pub(super) fn not_html(response: Response<Body>) -> Result<Response<Body>, Problem> {
     if is_html(&response) { Err(Problem::NotARegistry("it answers with a web page")) } else { Ok(response) }
 }
 
@@ -417,7 +398,7 @@ fn next_page(answer: &Answer) -> Result<Option<String>, Problem> {
 }
 
 /// The whole of a document.
-fn whole(response: Response<Body>) -> Result<Vec<u8>, Problem> {
+pub(super) fn whole(response: Response<Body>) -> Result<Vec<u8>, Problem> {
     let too_large = Problem::TooLarge { limit: MAX_DOCUMENT };
     if response.body().content_length().is_some_and(|length| length > MAX_DOCUMENT) {
         return Err(too_large);

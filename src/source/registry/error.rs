@@ -111,6 +111,19 @@ pub enum Problem {
         /// Why.
         problem: Box<Problem>,
     },
+    /// The API of the service that runs the registry failed.
+    #[error("the API at {host}: {problem}")]
+    Api {
+        /// Its host.
+        host: String,
+        /// Why.
+        problem: Box<Problem>,
+        /// What to do where it wants a login, or another one.
+        advice: &'static str,
+    },
+    /// Its repositories are not to be had by the distribution API.
+    #[error("the registry does not list its repositories: {0}")]
+    NoList(Box<Problem>),
 }
 
 impl Problem {
@@ -124,16 +137,25 @@ impl Problem {
         }
     }
 
-    /// Whether the registry says no: it has no such thing, or does not know the question.
-    pub(super) fn is_no(&self) -> bool {
+    /// Whether the answer is no: there is no such thing, or it is not for us, or the question is not known.
+    pub(crate) fn is_no(&self) -> bool {
         matches!(self, Problem::NotFound | Problem::Forbidden | Problem::NotARegistry(_) | Problem::Status(400..=499))
+    }
+
+    /// Whether a login is wanted and there is none.
+    pub(crate) fn is_no_login(&self) -> bool {
+        match self {
+            Problem::NoLogin { .. } => true,
+            Problem::Token { problem, .. } => problem.is_no_login(),
+            _ => false,
+        }
     }
 
     /// Whether asking with a login, or another one, may help.
     fn is_about_login(&self) -> bool {
         match self {
             Problem::NoLogin { .. } | Problem::LoginRefused | Problem::Forbidden => true,
-            Problem::Token { problem, .. } => problem.is_about_login(),
+            Problem::Token { problem, .. } | Problem::Api { problem, .. } => problem.is_about_login(),
             _ => false,
         }
     }
@@ -152,8 +174,23 @@ impl RegistryError {
 
     /// What to do, where there is something to say.
     pub fn hint(&self) -> Option<String> {
+        self.hint_for(&self.problem)
+    }
+
+    fn hint_for(&self, problem: &Problem) -> Option<String> {
         let registry = &self.registry;
-        let hint = match &*self.problem {
+        let hint = match problem {
+            Problem::Api { problem, advice, host } => match **problem {
+                Problem::Tls(_) => {
+                    format!("if it speaks plain HTTP, and the way to it can be trusted, add --insecure and --catalog-url http://{host}")
+                }
+                Problem::NotFound => format!("look at the spelling; if it is private, {advice}"),
+                ref problem if problem.is_about_login() => (*advice).to_owned(),
+                ref problem => return self.hint_for(problem),
+            },
+            Problem::NoList(_) => format!(
+                "name the service that runs it with --catalog, or give a list of images; some registries list for a login only (`docker login {registry}`)"
+            ),
             problem if problem.is_about_login() => {
                 format!("log in with `docker login {registry}` or `podman login {registry}`, or give --username and --password-stdin")
             }

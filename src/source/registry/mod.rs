@@ -1,11 +1,13 @@
 //! Images in registries, by name: the distribution API, read as every other source is read. Layers are streamed from the socket; nothing is written
 //! to disk.
 
+mod api;
 mod auth;
 mod body;
 mod challenge;
 mod client;
 mod error;
+mod gate;
 mod helper;
 mod login;
 mod mirror;
@@ -22,14 +24,18 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
+pub(crate) use api::{Api, Manner, Next, Progress, Proof};
+pub use api::{ApiUrl, MalformedUrl};
 pub use body::BlobReader;
 pub use client::Client;
 pub use error::{Problem, RegistryError};
+pub use gate::{Bounds, Gates};
 pub use login::{Credential, Logins};
 pub use mirror::{MalformedMirror, MirrorAddress};
-pub use name::{ImageName, MalformedName, host_of, registry_of};
+pub use name::{ImageName, MalformedName, host_of, is_host, is_repository, is_tag, registry_of};
 pub use options::{ClientCertificate, Patience, PlainHttp, Referrals, RegistryOptions};
 pub use trust::certificate_folders;
+pub(crate) use url::escaped;
 
 use super::members::{Located, Lost, Members};
 use super::oci_images::IndexWalk;

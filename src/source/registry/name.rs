@@ -58,7 +58,7 @@ impl ImageName {
         }
         let is_short = registry == HUB && !repository.contains('/');
         let repository = if is_short { format!("library/{repository}") } else { repository.to_owned() };
-        if repository.len() > 255 || !repository.split('/').all(is_component) {
+        if !is_repository(&repository) {
             return Err(MalformedName::Repository(cut(&repository)));
         }
         if let Some(tag) = tag.filter(|tag| !is_tag(tag)) {
@@ -125,8 +125,13 @@ fn split_registry(name: &str) -> (&str, &str) {
     }
 }
 
-/// `host`, `host:port` or `[v6]:port`.
-fn is_host(text: &str) -> bool {
+/// Whether a text can be a repository's name in a registry: `team/app`.
+pub fn is_repository(text: &str) -> bool {
+    text.len() <= 255 && text.split('/').all(is_component)
+}
+
+/// Whether a text is `host`, `host:port` or `[v6]:port`.
+pub fn is_host(text: &str) -> bool {
     let (host, port) = match text.rsplit_once(':') {
         Some((host, port)) if !port.contains(']') => (host, Some(port)),
         _ => (text, None),
@@ -148,7 +153,8 @@ fn is_component(text: &str) -> bool {
     ends_in_word && between.all(|run| matches!(run, "." | "_" | "__") || run.bytes().all(|byte| byte == b'-'))
 }
 
-fn is_tag(text: &str) -> bool {
+/// Whether a text can be a tag.
+pub fn is_tag(text: &str) -> bool {
     let is_sign = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
     !text.is_empty() && text.len() <= 128 && text.bytes().all(is_sign) && !text.starts_with(['.', '-'])
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::gate::Gates;
 use super::login::Logins;
 use super::mirror::MirrorAddress;
 
@@ -25,6 +26,8 @@ pub struct RegistryOptions {
     pub referrals: Referrals,
     /// How long to wait, and how often to try.
     pub patience: Patience,
+    /// How much each host is asked for at a time. Clones of these options share it.
+    pub gates: Gates,
 }
 
 /// A certificate that shows who asks (PEM, with its chain), and its key (PEM).

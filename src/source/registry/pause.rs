@@ -1,8 +1,12 @@
-//! Waiting: between two attempts, while a registry wants to be left alone, and for a free connection.
+//! How long to wait between two attempts, and how long a registry wants to be left alone.
 
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::{Condvar, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use ureq::http::HeaderMap;
+
+/// Numbers above are times since 1970, those below are waits, in seconds.
+const EARLIEST: i64 = 1_000_000_000;
 
 /// Waits.
 pub(super) fn sleep(duration: Duration) {
@@ -19,7 +23,7 @@ pub(super) fn backoff(first: Duration, attempt: u32) -> Duration {
 }
 
 /// How long an answer's `Retry-After` asks to wait; `now` is in seconds since 1970.
-pub(super) fn retry_after(value: &str, now: i64) -> Option<Duration> {
+fn retry_after(value: &str, now: i64) -> Option<Duration> {
     if let Ok(seconds) = value.trim().parse() {
         return Some(Duration::from_secs(seconds));
     }
@@ -27,56 +31,33 @@ pub(super) fn retry_after(value: &str, now: i64) -> Option<Duration> {
     Some(Duration::from_secs(u64::try_from(at - now).unwrap_or(0)))
 }
 
-/// Bounds how many connections to one registry are open at a time, and holds all of them back while it wants to be left alone.
-#[derive(Debug)]
-pub(super) struct Gate {
-    free: Mutex<usize>,
-    freed: Condvar,
-    not_before: Mutex<Option<Instant>>,
-}
-
-/// Room for one connection.
-#[derive(Debug)]
-pub(super) struct Permit<'g>(&'g Gate);
-
-impl Gate {
-    pub(super) fn new(connections: usize) -> Self {
-        Self { free: Mutex::new(connections.max(1)), freed: Condvar::new(), not_before: Mutex::new(None) }
+/// How long an answer that says no asks to be left alone: by `Retry-After`; or, where it says that nothing remains of what may be asked for, until the time that it
+/// gives, or else as long as its window is (Docker Hub: `RateLimit-Limit: 100;w=21600`). `now` is in seconds since 1970.
+pub(super) fn asked(headers: &HeaderMap, now: i64) -> Option<Duration> {
+    let text = |name: &str| headers.get(name)?.to_str().ok();
+    // GitHub's names, and those that others agree on.
+    let limit = |name: &str| text(&format!("ratelimit-{name}")).or_else(|| text(&format!("x-ratelimit-{name}")));
+    if let Some(wait) = text("retry-after").and_then(|value| retry_after(value, now)) {
+        return Some(wait);
     }
-
-    /// Waits for room.
-    pub(super) fn enter(&self) -> Permit<'_> {
-        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut free = self.freed.wait_while(free, |free| *free == 0).unwrap_or_else(PoisonError::into_inner);
-        *free -= 1;
-        Permit(self)
-    }
-
-    /// From now on all wait for `duration`.
-    pub(super) fn hold(&self, duration: Duration) {
-        let until = Instant::now() + duration;
-        let mut not_before = self.not_before.lock().unwrap_or_else(PoisonError::into_inner);
-        *not_before = Some(not_before.map_or(until, |earlier| earlier.max(until)));
-    }
-
-    /// Waits as long as the registry wants to be left alone.
-    pub(super) fn wait(&self) {
-        let not_before = *self.not_before.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(rest) = not_before.and_then(|until| until.checked_duration_since(Instant::now())) {
-            sleep(rest);
-        }
+    limit("remaining").filter(|remaining| remaining.split([';', ',']).next().is_some_and(|count| count.trim() == "0"))?;
+    match limit("reset").and_then(|reset| reset.trim().parse::<i64>().ok()) {
+        Some(time) => Some(Duration::from_secs(u64::try_from(if time > EARLIEST { time - now } else { time }).unwrap_or(0))),
+        None => limit("remaining").and_then(window).or_else(|| limit("limit").and_then(window)),
     }
 }
 
-impl Drop for Permit<'_> {
-    fn drop(&mut self) {
-        *self.0.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        self.0.freed.notify_one();
-    }
+/// The seconds of `100;w=21600`.
+fn window(value: &str) -> Option<Duration> {
+    let seconds = value.split([';', ',']).find_map(|part| part.trim().strip_prefix("w="))?;
+    seconds.parse().ok().map(Duration::from_secs)
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
+    use ureq::http::HeaderName;
+
     use super::*;
 
     #[test]
@@ -101,11 +82,24 @@ mod tests {
     }
 
     #[test]
-    fn room_is_given_back() {
-        let gate = Gate::new(1);
-        for _ in 0..3 {
-            drop(gate.enter());
+    fn a_limit_that_is_used_up_says_when_to_come_again() {
+        let table: [(&[(&str, &str)], Option<u64>); 9] = [
+            (&[("RateLimit-Limit", "100;w=21600"), ("RateLimit-Remaining", "0;w=21600")], Some(21_600)),
+            (&[("RateLimit-Limit", "100;w=21600"), ("RateLimit-Remaining", "0")], Some(21_600)),
+            (&[("RateLimit-Limit", "100;w=21600"), ("RateLimit-Remaining", "1;w=21600")], None),
+            (&[("X-RateLimit-Remaining", "0"), ("X-RateLimit-Reset", "2000000060")], Some(60)),
+            (&[("X-RateLimit-Remaining", "0"), ("X-RateLimit-Reset", "1999999000")], Some(0)),
+            (&[("RateLimit-Remaining", "0"), ("RateLimit-Reset", "30")], Some(30)),
+            (&[("RateLimit-Remaining", "0"), ("RateLimit-Reset", "30"), ("Retry-After", "5")], Some(5)),
+            (&[("RateLimit-Remaining", "0")], None),
+            (&[], None),
+        ];
+        for (headers, expected) in table {
+            let mut map = HeaderMap::new();
+            for (name, value) in headers {
+                map.insert(HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
+            }
+            assert_eq!(asked(&map, 2_000_000_000), expected.map(Duration::from_secs), "{headers:?}");
         }
-        assert_eq!(gate.free.lock().map(|free| *free).unwrap_or_default(), 1);
     }
 }

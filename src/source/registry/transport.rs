@@ -67,6 +67,13 @@ impl Transport {
         request.send_form(form.iter().copied()).map_err(|error| problem(error, uri))
     }
 
+    /// Posts a JSON document, and asks for the answer.
+    pub(super) fn post_json(&self, uri: &Uri, document: &str) -> Result<Response<Body>, Problem> {
+        let request = self.agent(uri)?.post(uri).content_type("application/json").header("Accept", "application/json");
+        let request = request.config().timeout_global(Some(self.patience.document)).build();
+        request.send(document).map_err(|error| problem(error, uri))
+    }
+
     fn agent(&self, uri: &Uri) -> Result<&Agent, Problem> {
         let host = uri.host().unwrap_or_default();
         if host.eq_ignore_ascii_case(&self.host) {

@@ -58,6 +58,13 @@ pub(super) fn with_query<'q>(uri: &Uri, parameters: impl IntoIterator<Item = (&'
     text.parse().ok()
 }
 
+/// A text as it stands in a URL's query.
+pub(crate) fn escaped(value: &str) -> String {
+    let mut text = String::new();
+    escape(value, &mut text);
+    text
+}
+
 fn escape(value: &str, out: &mut String) {
     for byte in value.bytes() {
         match byte {

@@ -1,9 +1,11 @@
 //! Registries that fail, lie or are slow. What is lost is said, what is there is scanned.
 
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 
 use layersift::finding::{Outcome as Verdict, Reason, Scan};
-use layersift::source::registry::Referrals;
+use layersift::source::registry::{Bounds, Gates, Referrals};
 
 use super::*;
 
@@ -83,6 +85,55 @@ fn a_registry_cannot_make_us_wait_for_ever() {
     let (error, _) = failure(&server, options());
     assert!(error.ends_with("it wants to be left alone for 86400 s"), "{error}");
     assert_eq!(server.count(is_tag), 1);
+}
+
+#[test]
+fn a_registry_that_bears_less_is_asked_less_at_a_time() {
+    /// Requests for layers under way; how many there were at most after the first ones; how many were refused.
+    #[derive(Default)]
+    struct Load {
+        now: usize,
+        seen: usize,
+        later: usize,
+        refused: usize,
+    }
+    let image = (0..4).fold(ImageBuilder::new().tag("1"), |image, number| {
+        image.layer("COPY x /", |layer| layer.file(format!("/{number}"), token(&format!("layer {number}"))))
+    });
+    let shelf = Shelf::of(&ImageSet::new().image(image));
+    let layers: Vec<String> = shelf.layers().iter().map(ToString::to_string).collect();
+    let load = Arc::new((Mutex::new(Load::default()), Condvar::new()));
+    let shared = Arc::clone(&load);
+    let server = Server::start(shelf, move |request, reply| {
+        if !layers.iter().any(|layer| request.path.ends_with(layer)) {
+            return reply;
+        }
+        let (load, changed) = &*shared;
+        let mut load = load.lock().unwrap();
+        (load.now, load.seen) = (load.now + 1, load.seen + 1);
+        let (place, is_later) = (load.now, load.seen > 4);
+        load.later = load.later.max(if is_later { place } else { 0 });
+        changed.notify_all();
+        // The first four are held until all of them are here. Two are too many.
+        load = changed.wait_while(load, |load| load.seen < 4).unwrap();
+        let is_refused = place > 2;
+        load.refused += usize::from(is_refused);
+        changed.notify_all();
+        if !is_refused && !is_later {
+            // The other two last long enough for a client that would come back too soon.
+            load = changed.wait_while(load, |load| load.refused < 2).unwrap();
+            load = changed.wait_timeout_while(load, Duration::from_millis(300), |load| load.seen == 4).unwrap().0;
+        }
+        load.now -= 1;
+        if is_refused { Reply::new(429, "").with("Retry-After", "0") } else { reply }
+    });
+    let gates = Gates::new(Bounds { connections: NonZeroUsize::new(4).unwrap(), per_second: None });
+    let registry = RegistryOptions { gates, ..options() };
+    let scan = sound(scan_text(&server.image(), &Options { registry, jobs: 4, ..Options::default() }));
+    assert_eq!((scan.findings.len(), reasons(&scan).len()), (4, 0), "{:?}", scan.coverage.skipped);
+    let load = load.0.lock().unwrap();
+    assert_eq!((load.seen, load.refused), (6, 2));
+    assert!(load.later <= 2, "{} at a time", load.later);
 }
 
 #[test]

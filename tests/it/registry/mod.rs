@@ -1,6 +1,7 @@
 //! Images in registries, by name: a registry of the tests' own with every fault, and the real one.
 
 mod access;
+mod catalogs;
 mod certificates;
 mod content;
 mod faults;
