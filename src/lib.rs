@@ -19,6 +19,7 @@ pub mod report;
 pub mod rule;
 pub mod scan;
 pub mod source;
+mod vector;
 
 /// The README's code is compiled and run with the tests.
 #[cfg(doctest)]

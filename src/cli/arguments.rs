@@ -46,6 +46,9 @@ pub(super) enum Verb {
     Diff(Box<DiffArguments>),
     /// Keep what is known of images, so that only new findings fail
     Baseline(BaselineArguments),
+    /// List the files that layers in a registry say they have, without fetching the layers (eStargz, zstd:chunked)
+    #[command(after_help = examples::TOC)]
+    Toc(Box<TocArguments>),
     /// List, show and check rules
     Rules(RulesArguments),
     /// Say what is kept from scan to scan, check it, or remove it
@@ -373,6 +376,24 @@ pub(super) struct ReadArguments {
     /// Say nothing on standard error but errors
     #[arg(short, long, help_heading = "Scan")]
     pub(super) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TocArguments {
+    /// Names of images in registries
+    #[arg(required = true, value_name = "IMAGE")]
+    pub(super) names: Vec<String>,
+
+    /// Only files whose names tell that a secret may be in them; they are marked with `!` in the whole list
+    #[arg(long)]
+    pub(super) telling: bool,
+
+    /// Only images for this platform: os/architecture or os/architecture/variant
+    #[arg(long, value_name = "PLATFORM")]
+    pub(super) platform: Option<Platform>,
+
+    #[command(flatten)]
+    pub(super) registry: RegistryArguments,
 }
 
 #[derive(Debug, Args)]

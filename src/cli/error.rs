@@ -15,6 +15,7 @@ use crate::finding::fingerprint::WeakKey;
 use crate::report::ReportError;
 use crate::rule::RuleError;
 use crate::source::SourceError;
+use crate::source::registry::MalformedMirror;
 
 /// A verb that could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -134,6 +135,9 @@ pub(super) enum CliError {
     /// A login for a registry that cannot be used.
     #[error("cannot log in: {0}")]
     Login(String),
+    /// A mirror that is none.
+    #[error("--registry-mirror: {0}")]
+    Mirror(MalformedMirror),
     /// Reports that would run into each other.
     #[error("two reports would go to standard output")]
     TwoOnStdout,
@@ -263,6 +267,7 @@ impl CliError {
             CliError::Audit(_) => Some("what was done is kept: the same command goes on with it"),
             CliError::Told(_)
             | CliError::AuditReport(_)
+            | CliError::Mirror(_)
             | CliError::Cache(_)
             | CliError::Config(_)
             | CliError::Run { .. }

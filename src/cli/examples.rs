@@ -15,6 +15,11 @@ Examples:
       docker layersift app:1.2
       docker layersift push registry.example.org/app:1.2";
 
+pub(super) const TOC: &str = "\
+Examples:
+      layersift toc ghcr.io/team/app:1.4
+      layersift toc ghcr.io/team/app:1.4 --telling --platform linux/arm64";
+
 pub(super) const CACHE: &str = "\
 Examples:
       layersift cache info

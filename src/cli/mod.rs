@@ -29,6 +29,7 @@ mod scan;
 mod schema;
 mod size;
 mod streams;
+mod toc;
 mod version;
 
 use std::ffi::OsString;
@@ -77,6 +78,7 @@ fn perform(words: &[OsString]) -> Result<u8, CliError> {
         Verb::Diff(arguments) => diff::run(&arguments, &layers),
         Verb::Baseline(arguments) => baseline::run(arguments, &layers),
         Verb::Rules(arguments) => rules::run(arguments),
+        Verb::Toc(arguments) => toc::run(&arguments),
         Verb::Cache(arguments) => cache::run(&arguments),
         Verb::Config(arguments) => match arguments.verb {
             ConfigVerb::Show(arguments) => config::show::run(&arguments),

@@ -8,7 +8,9 @@ use clap::Args;
 
 use super::error::CliError;
 use crate::source::Reference;
-use crate::source::registry::{Credential, Logins, PlainHttp, Referrals, RegistryOptions, registry_of};
+use crate::source::registry::{
+    ClientCertificate, Credential, Logins, MirrorAddress, PlainHttp, Referrals, RegistryOptions, certificate_folders, registry_of,
+};
 
 /// The variables that together hold a login: for which registry, and whose.
 pub(super) const VARIABLES: [&str; 3] = ["LAYERSIFT_REGISTRY", "LAYERSIFT_REGISTRY_USERNAME", "LAYERSIFT_REGISTRY_PASSWORD"];
@@ -31,6 +33,18 @@ pub(super) struct RegistryArguments {
     #[arg(long, value_name = "FILE", help_heading = "Registry")]
     ca_file: Option<PathBuf>,
 
+    /// Show this certificate (PEM) to the registries of the images, if they want to see one; without it, Docker's and Podman's certs.d folders are looked at
+    #[arg(long, value_name = "FILE", requires = "client_key", help_heading = "Registry")]
+    client_cert: Option<PathBuf>,
+
+    /// The key of that certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "client_cert", help_heading = "Registry")]
+    client_key: Option<PathBuf>,
+
+    /// Ask this mirror first, and the registry itself where the mirror fails; without REGISTRY it is one of Docker Hub. May be given more than once
+    #[arg(long, value_name = "[REGISTRY=]URL", help_heading = "Registry")]
+    registry_mirror: Vec<String>,
+
     /// Use plain HTTP where a registry does not speak HTTPS; on this machine it is used without this flag
     #[arg(long, help_heading = "Registry")]
     insecure: bool,
@@ -48,9 +62,15 @@ impl RegistryArguments {
             Some(username) => Some((self.registry_of(targets)?, Credential::password(username, &password(targets)?))),
             None => from_environment(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))?,
         };
+        let client = self.client_cert.clone().zip(self.client_key.clone());
+        // What is wrong is not repeated, as clap would: a password may stand in it.
+        let mirrors = self.registry_mirror.iter().map(|text| text.parse::<MirrorAddress>()).collect::<Result<_, _>>();
         Ok(RegistryOptions {
             logins: Logins { given, files },
             ca_file: self.ca_file.clone(),
+            client_certificate: client.map(|(certificate, key)| ClientCertificate { certificate, key }),
+            certificate_folders: certificate_folders(),
+            mirrors: mirrors.map_err(CliError::Mirror)?,
             plain_http: if self.insecure { PlainHttp::Anywhere } else { PlainHttp::Loopback },
             referrals: if self.allow_internal_hosts { Referrals::Any } else { Referrals::Guarded },
             ..RegistryOptions::default()
@@ -123,6 +143,9 @@ mod tests {
             username: Some("x".to_owned()),
             password_stdin: true,
             ca_file: None,
+            client_cert: None,
+            client_key: None,
+            registry_mirror: Vec::new(),
             insecure: false,
             allow_internal_hosts: false,
         };

@@ -1,10 +1,13 @@
 //! Finds stretches of a text that are other text in disguise, and undoes the disguise: base64, hex, percent escapes, UTF-16 and UTF-32,
 //! numeric character references and `\u` escapes.
 //!
-//! It looks for candidates by sampling: a run of base64 characters that is long enough to matter cannot hide between samples sixteen
-//! bytes apart. A run is decoded only if its first bytes decode to text. A run belongs to the part of a file that owns its first byte.
+//! Where to look is said by [`crate::vector::classes`], a bit for each byte. A run is decoded only if its first bytes decode to text. A run belongs to the part of a
+//! file that owns its first byte.
 
 use std::ops::Range;
+
+use crate::vector::Engine;
+use crate::vector::classes::{self, Classes, STEP};
 
 /// Shortest run of base64 characters that is tried.
 const MIN_BASE64: usize = 24;
@@ -43,9 +46,12 @@ impl View {
 
 /// Calls `found` for each view whose first encoded byte lies within `owned`.
 pub fn views(text: &[u8], owned: Range<usize>, found: &mut dyn FnMut(View)) {
-    base64_and_hex(text, owned.clone(), found);
-    wide(text, owned.clone(), found);
-    escapes(text, owned, found);
+    // A run that begins with the last owned byte shows in one of the next words.
+    let end = (owned.end + STEP).min(text.len());
+    let classes = classes::of(Engine::best(), text.get(owned.start..end).unwrap_or_default());
+    base64_and_hex(text, owned.clone(), &classes, found);
+    wide(text, owned.clone(), &classes, found);
+    escapes(text, owned, &classes, found);
 }
 
 const fn table(bytes: &[u8]) -> [bool; 256] {
@@ -73,8 +79,7 @@ fn is_text(byte: u8) -> bool {
 
 // --- base64 and hex ---------------------------------------------------------------------------------------------------------------
 
-fn base64_and_hex(text: &[u8], owned: Range<usize>, found: &mut dyn FnMut(View)) {
-    const STRIDE: usize = 16;
+fn base64_and_hex(text: &[u8], owned: Range<usize>, classes: &[Classes], found: &mut dyn FnMut(View)) {
     let length = |from: usize| text[from..].iter().take_while(|&&b| is_base64(b)).count();
     let mut at = owned.start;
     match entering(text, owned.start, |at| is_base64(text[at])) {
@@ -87,34 +92,65 @@ fn base64_and_hex(text: &[u8], owned: Range<usize>, found: &mut dyn FnMut(View))
             at = end;
         }
     }
-    let mut floor = at;
-    while at < owned.end + STRIDE && at + 8 <= text.len() {
-        if !is_sample(&text[at..]) {
-            at += STRIDE;
+    let mut whole = |run: Range<usize>| {
+        if owned.contains(&run.start) && run.len() >= MIN_BASE64 {
+            segments(text, run, found);
+        }
+    };
+    // Where a long run begins that goes on into the next word.
+    let mut open = None;
+    let mut before = 0u64;
+    for (index, word) in classes.iter().enumerate() {
+        let base = owned.start + index * STEP;
+        let bits = from(word.base64, base, at);
+        let last = std::mem::replace(&mut before, bits);
+        // A run that is long enough has half of that in one of two words.
+        let half = runs(bits, [1, 2, 4, MIN_BASE64 as u32 / 2 - 8]);
+        if half == 0 && open.is_none() {
             continue;
         }
-        // The sample before was outside the run, so it begins within a stride.
-        let back = at.saturating_sub(STRIDE).max(floor);
-        let start = at - text[back..at].iter().rev().take_while(|&&b| is_base64(b)).count();
-        let end = at + length(at);
-        if owned.contains(&start) && end - start >= MIN_BASE64 {
-            segments(text, start..end, found);
+        let mut rest = bits;
+        let entering = open.take().or_else(|| (half & 1 != 0).then(|| base - last.leading_ones() as usize));
+        if let Some(start) = entering {
+            let more = bits.trailing_ones();
+            if more == u64::BITS {
+                open = entering;
+                continue;
+            }
+            whole(start..base + more as usize);
+            rest &= u64::MAX << more;
         }
-        floor = end;
-        at = end + 1;
-        at += (STRIDE - (at - owned.start) % STRIDE) % STRIDE;
+        if base >= owned.end {
+            break;
+        }
+        let tail = rest.leading_ones();
+        if tail >= MIN_BASE64 as u32 / 2 {
+            open = Some(base + STEP - tail as usize);
+            rest &= u64::MAX.checked_shr(tail).unwrap_or(0);
+        }
+        let mut long = runs(rest, [1, 2, 4, MIN_BASE64 as u32 / 2 - 8]);
+        long &= long >> (MIN_BASE64 / 2);
+        while long != 0 {
+            let start = long.trailing_zeros();
+            let end = start + (rest >> start).trailing_ones();
+            whole(base + start as usize..base + end as usize);
+            long &= u64::MAX.checked_shl(end).unwrap_or(0);
+        }
+    }
+    if let Some(start) = open {
+        whole(start..start + length(start));
     }
 }
 
-/// Whether eight bytes are all base64 characters. Most are told by two questions to all eight at once: is one above ASCII, is one below `+`.
-#[inline(always)]
-fn is_sample(bytes: &[u8]) -> bool {
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    const PLUS: u64 = 0x2B2B_2B2B_2B2B_2B2B;
-    let Some(sample) = bytes.first_chunk::<8>() else { return false };
-    let word = u64::from_le_bytes(*sample);
-    // Without bytes above ASCII, a byte below `+` borrows and so sets its own high bit or one above it.
-    (word | word.wrapping_sub(PLUS)) & HIGH == 0 && sample.iter().all(|&b| is_base64(b))
+/// The bits that have a run of ones above them, of one more than the sum of `shifts`, each of which is at most as long as the run before.
+fn runs(bits: u64, shifts: [u32; 4]) -> u64 {
+    shifts.iter().fold(bits, |bits, shift| bits & bits >> shift)
+}
+
+/// The bits of a word, whose first one stands for `base`, from `at` on.
+fn from(word: u64, base: usize, at: usize) -> u64 {
+    let before = u32::try_from(at.saturating_sub(base)).unwrap_or(u32::MAX);
+    word & u64::MAX.checked_shl(before).unwrap_or(0)
 }
 
 /// Whether a run goes on across the beginning of a part of a file.
@@ -233,13 +269,17 @@ fn named(text: &[u8], encoded: Range<usize>, decoded: Vec<u8>, step: &'static st
 // --- UTF-16 and UTF-32 ------------------------------------------------------------------------------------------------------------
 
 /// Samples eight bytes of every sixteen: wide text has zeros in every second byte, and is longer than that.
-fn wide(text: &[u8], owned: Range<usize>, found: &mut dyn FnMut(View)) {
+fn wide(text: &[u8], owned: Range<usize>, classes: &[Classes], found: &mut dyn FnMut(View)) {
     const EVEN: u64 = 0x00FF_00FF_00FF_00FF;
     let mut at = owned.start;
     let mut floor = owned.start;
     // A run that begins with the last owned byte shows in one of the next whole words.
     let end = (owned.end + 32).min(text.len());
     while let Some(chunk) = text[..end].get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        if (at - owned.start).is_multiple_of(STEP) && classes.get((at - owned.start) / STEP).is_some_and(|word| !may_be_wide(word.zero)) {
+            at += STEP;
+            continue;
+        }
         let word = u64::from_le_bytes(*chunk);
         if word == 0 || (word & EVEN != 0 && word & !EVEN != 0) {
             at += 16;
@@ -261,6 +301,13 @@ fn wide(text: &[u8], owned: Range<usize>, found: &mut dyn FnMut(View)) {
             found(View { bytes: run.decoded, name: 0, encoded: run.range, step });
         }
     }
+}
+
+/// Whether one of the samples of 64 bytes has zeros in every second byte and is not all zeros; `zero` is a bit for each byte.
+fn may_be_wide(zero: u64) -> bool {
+    const FIRST_TWO: u64 = 0x0003_0003_0003_0003;
+    let alternating = zero & zero >> 2;
+    zero != u64::MAX && alternating & alternating >> 4 & FIRST_TWO != 0
 }
 
 struct WideRun {
@@ -311,27 +358,39 @@ fn step_of(text: &[u8], range: &Range<usize>, unit: usize) -> &'static str {
 
 // --- escapes ----------------------------------------------------------------------------------------------------------------------
 
-fn escapes(text: &[u8], owned: Range<usize>, found: &mut dyn FnMut(View)) {
+fn escapes(text: &[u8], owned: Range<usize>, classes: &[Classes], found: &mut dyn FnMut(View)) {
     let mut at = owned.start;
-    while let Some(offset) = text.get(at..owned.end).and_then(|rest| memchr::memchr3(b'%', b'&', b'\\', rest)) {
-        let place = at + offset;
-        at = place + 1;
-        let view = match text[place] {
-            b'%' if percent(text, place).is_some() => {
-                let word = word_at(text, place);
-                at = word.end.max(at);
-                // A word that crosses the beginning of this part belongs to the part that has its first escape.
-                let is_first = !text[word.start..place].windows(3).any(|three| percent(three, 0).is_some());
-                is_first.then(|| percent_view(text, word)).flatten()
+    for (index, word) in classes.iter().enumerate() {
+        let base = owned.start + index * STEP;
+        let mut bits = from(word.escape, base, at);
+        while bits != 0 {
+            let place = base + bits.trailing_zeros() as usize;
+            if place >= owned.end {
+                return;
             }
-            b'&' if text.get(place + 1) == Some(&b'#') => numeric_view(text, place, entity, "html-entities"),
-            b'\\' if matches!(text.get(place + 1), Some(b'u' | b'x')) => numeric_view(text, place, backslash, "escapes"),
-            _ => None,
-        };
-        if let Some(view) = view {
-            at = view.encoded.end.max(at);
-            found(view);
+            at = place + 1;
+            if let Some(view) = escape(text, place, &mut at) {
+                at = view.encoded.end.max(at);
+                found(view);
+            }
+            bits = from(word.escape, base, at);
         }
+    }
+}
+
+/// What the escape at `place` begins, if it begins anything; `at` is put behind what needs no further look.
+fn escape(text: &[u8], place: usize, at: &mut usize) -> Option<View> {
+    match text[place] {
+        b'%' if percent(text, place).is_some() => {
+            let word = word_at(text, place);
+            *at = word.end.max(*at);
+            // A word that crosses the beginning of this part belongs to the part that has its first escape.
+            let is_first = !text[word.start..place].windows(3).any(|three| percent(three, 0).is_some());
+            is_first.then(|| percent_view(text, word)).flatten()
+        }
+        b'&' if text.get(place + 1) == Some(&b'#') => numeric_view(text, place, entity, "html-entities"),
+        b'\\' if matches!(text.get(place + 1), Some(b'u' | b'x')) => numeric_view(text, place, backslash, "escapes"),
+        _ => None,
     }
 }
 
@@ -445,6 +504,35 @@ mod tests {
                 text.extend([1; 9]);
                 assert_eq!(decoded(&text), [(PLAIN.to_owned(), step)], "unit {unit} big {big} shift {shift}");
             }
+        }
+    }
+
+    #[test]
+    fn runs_are_those_that_a_plain_look_finds() {
+        let mut random = crate::random::Random::new(3);
+        for round in 0..600 {
+            let mut text = Vec::new();
+            while text.len() < round {
+                match random.below(5) {
+                    0 => text.extend(base64::Engine::encode(&base64::engine::general_purpose::STANDARD, PLAIN).bytes()),
+                    1 => text.extend(std::iter::repeat_n(b'x', random.below(150))),
+                    2 => text.extend(PLAIN.bytes().flat_map(|byte| format!("{byte:02x}").into_bytes())),
+                    3 => text.extend(random.bytes(3)),
+                    _ => text.extend(std::iter::repeat_n(b' ', random.below(3))),
+                }
+            }
+            let mut plain = Vec::new();
+            let mut at = 0;
+            while at < text.len() {
+                let length = text[at..].iter().take_while(|&&byte| is_base64(byte)).count();
+                if length >= MIN_BASE64 {
+                    run(&text, at..at + length, &mut |view| plain.push(view));
+                }
+                at += length + 1;
+            }
+            let mut fast = Vec::new();
+            base64_and_hex(&text, 0..text.len(), &classes::of(Engine::best(), &text), &mut |view| fast.push(view));
+            assert_eq!(fast, plain, "{}", text.escape_ascii());
         }
     }
 

@@ -1,10 +1,9 @@
 //! Finds keywords: which rules are worth trying, and where.
 //!
-//! Two stages. A table over four-byte windows says in about a nanosecond per byte where a keyword *could* be: for each
-//! keyword the rarest of its four-byte windows is in the table, so that most bytes of an image are passed over without a second look.
-//! At such a place, if the window is one of a keyword and not only of its hash, an Aho-Corasick automaton, anchored where the keyword would
-//! begin, says which keywords are there. The automaton alone gives the same hits ([`Prefilter::plain`], which the tests compare with), but
-//! takes longer.
+//! Two stages. [`crate::vector::windows`] says where a keyword *could* be, by windows of four bytes: of each keyword the rarest of its windows is looked for, so that most
+//! bytes of an image are passed over without a second look. At such a place, if the window is one of a keyword and not only of its hash, an Aho-Corasick
+//! automaton, anchored where the keyword would begin, says which keywords are there. The automaton alone gives the same hits ([`Prefilter::plain`], which the tests
+//! compare all engines with), but takes longer.
 //!
 //! Everything is case-insensitive for ASCII letters: windows are folded by setting bit 5, which also joins a few punctuation marks; the
 //! automaton sorts those out.
@@ -15,22 +14,21 @@ use std::sync::OnceLock;
 use aho_corasick::automaton::Automaton;
 use aho_corasick::{AhoCorasick, Anchored, Input, MatchKind};
 
-/// Bits of the table's index: 256 KiB, which stay in a core's second cache. A bit set of an eighth of the size, for the first cache, costs
-/// more in shifts than it saves in loads.
-const BITS: u32 = 18;
-/// Sets bit 5 of each byte: ASCII letters become lower case.
-const FOLD: u32 = 0x2020_2020;
+use crate::vector::Engine;
+use crate::vector::windows::{Tables, fold, hash, rarity};
+
 /// A keyword's window lies within its first bytes, so that the places to try are a bit set.
 const MAX_OFFSET: usize = 31;
 
 /// Finds keywords in text.
 #[derive(Debug)]
 pub struct Prefilter {
-    /// One for each hash of a folded window of a keyword, else zero.
-    table: Box<[u8; 1 << BITS]>,
-    /// The windows themselves, by their hash, with the offsets of a keyword at which they stand, one bit each. Open addressing; an entry
-    /// without offsets is free.
-    windows: Box<[(u32, u32)]>,
+    tables: Tables,
+    engine: Engine,
+    /// The windows themselves, by their hash. Open addressing.
+    windows: Box<[Slot]>,
+    /// The keywords of all windows, those of one after the other, by their offsets.
+    members: Vec<Member>,
     /// For each keyword, the offset of its window.
     offset_of: Vec<u8>,
     automaton: aho_corasick::nfa::contiguous::NFA,
@@ -38,6 +36,45 @@ pub struct Prefilter {
     keywords: Vec<String>,
     plain: OnceLock<AhoCorasick>,
     longest: usize,
+}
+
+/// A window, and where its keywords are in the list of members. Without any it is free.
+#[derive(Debug, Clone, Copy, Default)]
+struct Slot {
+    window: u32,
+    first: u32,
+    end: u32,
+}
+
+/// A keyword that a window may be part of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Member {
+    /// Where the window stands in it.
+    offset: u8,
+    head: Head,
+}
+
+/// The first bytes of a keyword, eight at most: what most texts that have its window have not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Head {
+    /// Makes its letters lower case.
+    fold: u64,
+    /// The bytes that count.
+    care: u64,
+    bytes: u64,
+}
+
+impl Head {
+    fn new(keyword: &[u8]) -> Self {
+        let each = |of: fn(u8) -> u8| u64::from_le_bytes(std::array::from_fn(|index| keyword.get(index).map_or(0, |&byte| of(byte))));
+        Self { fold: each(|byte| if byte.is_ascii_lowercase() { 0x20 } else { 0 }), care: each(|_| 0xFF), bytes: each(|byte| byte) }
+    }
+
+    /// Whether `text` may begin with the keyword; what is too short to tell may.
+    #[inline]
+    fn may_begin(self, text: &[u8]) -> bool {
+        text.first_chunk().is_none_or(|&bytes| (u64::from_le_bytes(bytes) | self.fold) & self.care == self.bytes)
+    }
 }
 
 /// A keyword at a place.
@@ -55,39 +92,44 @@ impl Prefilter {
     /// Builds the tables for lower-case ASCII keywords of at least three bytes. A keyword of three bytes is found only before one of
     /// `0-9A-Za-z_-`.
     pub fn new(keywords: &[String]) -> Self {
-        let mut table = Box::new([0u8; 1 << BITS]);
-        let mut offsets = std::collections::BTreeMap::new();
+        let mut members_of = std::collections::BTreeMap::<u32, Vec<Member>>::new();
         let mut offset_of = Vec::with_capacity(keywords.len());
-        let mut add = |window: u32, offset: usize| {
-            table[hash(window) as usize] = 1;
-            *offsets.entry(window).or_insert(0u32) |= 1 << offset;
-        };
         for keyword in keywords {
             let bytes = keyword.as_bytes();
+            let head = Head::new(bytes);
+            let mut add = |window: u32, offset: u8| members_of.entry(window).or_default().push(Member { offset, head });
             if bytes.len() == 3 {
                 for next in (b'0'..=b'9').chain(b'a'..=b'z').chain([b'_', b'-']) {
-                    add(fold(&[bytes[0], bytes[1], bytes[2], next]), 0);
+                    add(fold([bytes[0], bytes[1], bytes[2], next]), 0);
                 }
                 offset_of.push(0);
             } else {
                 let (offset, window) = rarest_window(bytes);
-                add(window, offset);
+                add(window, offset as u8);
                 offset_of.push(offset as u8);
             }
         }
-        let mut windows = vec![(0u32, 0u32); (offsets.len() * 4).next_power_of_two()].into_boxed_slice();
-        for (window, mask) in offsets {
+        let tables = Tables::new(members_of.keys().copied());
+        let mut windows = vec![Slot::default(); (members_of.len() * 4).next_power_of_two()].into_boxed_slice();
+        let mut members = Vec::new();
+        for (window, mut of_window) in members_of {
             let mut slot = hash(window) as usize & (windows.len() - 1);
-            while windows[slot].1 != 0 {
+            while windows[slot].end != 0 {
                 slot = (slot + 1) & (windows.len() - 1);
             }
-            windows[slot] = (window, mask);
+            of_window.sort_unstable();
+            of_window.dedup();
+            let first = members.len() as u32;
+            members.append(&mut of_window);
+            windows[slot] = Slot { window, first, end: members.len() as u32 };
         }
         let automaton =
             aho_corasick::nfa::contiguous::NFA::builder().ascii_case_insensitive(true).match_kind(MatchKind::Standard).build(keywords);
         Self {
-            table,
+            tables,
+            engine: Engine::best(),
             windows,
+            members,
             offset_of,
             automaton: built(automaton),
             keywords: keywords.to_vec(),
@@ -104,69 +146,43 @@ impl Prefilter {
     /// Calls `found` for every keyword that begins within `owned`, in order of the windows that gave them away. Each comes once: by its own
     /// keyword's window.
     pub fn find(&self, text: &[u8], owned: Range<usize>, mut found: impl FnMut(Hit)) {
-        const WIDE_FOLD: u64 = (FOLD as u64) << 32 | FOLD as u64;
-        let end = (owned.end + MAX_OFFSET + 4).min(text.len());
-        let mut at = owned.start;
-        let Some(mut bytes) = text[..end].get(at..) else { return };
-        // Two loads of eight bytes serve eight windows.
-        while let Some(chunk) = bytes.first_chunk::<12>() {
-            let first = u64::from_le_bytes([chunk[0], chunk[1], chunk[2], chunk[3], chunk[4], chunk[5], chunk[6], chunk[7]]) | WIDE_FOLD;
-            let second = u64::from_le_bytes([chunk[4], chunk[5], chunk[6], chunk[7], chunk[8], chunk[9], chunk[10], chunk[11]]) | WIDE_FOLD;
-            let mut hits = 0u64;
-            for step in 0..4 {
-                hits |= self.has((first >> (8 * step)) as u32) << step;
-                hits |= self.has((second >> (8 * step)) as u32) << (step + 4);
-            }
-            while hits != 0 {
-                self.at_window(text, at + hits.trailing_zeros() as usize, &owned, &mut found);
-                hits &= hits - 1;
-            }
-            bytes = &bytes[8..];
-            at += 8;
-        }
-        while let Some(chunk) = bytes.first_chunk::<4>() {
-            if self.has(fold(chunk)) != 0 {
-                self.at_window(text, at, &owned, &mut found);
-            }
-            bytes = &bytes[1..];
-            at += 1;
-        }
+        self.find_by(self.engine, text, owned, &mut found);
+    }
+
+    fn find_by(&self, engine: Engine, text: &[u8], owned: Range<usize>, found: &mut impl FnMut(Hit)) {
+        let end = owned.end + MAX_OFFSET + 4;
+        self.tables.find(engine, text, owned.start, end, &mut |place| self.at_window(text, place, &owned, found));
     }
 
     /// Tries the keywords that the window at `place` may be part of.
     #[cold]
     #[inline(never)]
     fn at_window(&self, text: &[u8], place: usize, owned: &Range<usize>, found: &mut impl FnMut(Hit)) {
-        let mut mask = self.offsets(fold(&[text[place], text[place + 1], text[place + 2], text[place + 3]]));
-        while mask != 0 {
-            let offset = mask.trailing_zeros() as usize;
-            mask &= mask - 1;
-            if let Some(start) = place.checked_sub(offset).filter(|start| owned.contains(start)) {
-                self.keywords_at(text, start, |hit| {
-                    if usize::from(self.offset_of[hit.keyword]) == offset {
-                        found(hit);
-                    }
-                });
-            }
+        let mut tried = None;
+        for member in self.members(fold([text[place], text[place + 1], text[place + 2], text[place + 3]])) {
+            let offset = usize::from(member.offset);
+            let start = place.checked_sub(offset).filter(|start| owned.contains(start) && tried != Some(offset));
+            let Some(start) = start.filter(|&start| member.head.may_begin(&text[start..])) else { continue };
+            tried = Some(offset);
+            self.keywords_at(text, start, |hit| {
+                if usize::from(self.offset_of[hit.keyword]) == offset {
+                    found(hit);
+                }
+            });
         }
     }
 
-    /// The offsets of keywords at which a window stands; none for most windows that share a hash with one.
+    /// The keywords that a window is of; none for most windows that share a hash with one.
     #[inline]
-    fn offsets(&self, window: u32) -> u32 {
-        let mut slot = hash(window) as usize & (self.windows.len() - 1);
+    fn members(&self, window: u32) -> &[Member] {
+        let mut at = hash(window) as usize & (self.windows.len() - 1);
         loop {
-            match self.windows[slot] {
-                (_, 0) => return 0,
-                (known, mask) if known == window => return mask,
-                _ => slot = (slot + 1) & (self.windows.len() - 1),
+            match self.windows[at] {
+                Slot { end: 0, .. } => return &[],
+                Slot { window: known, first, end } if known == window => return &self.members[first as usize..end as usize],
+                _ => at = (at + 1) & (self.windows.len() - 1),
             }
         }
-    }
-
-    #[inline(always)]
-    fn has(&self, window: u32) -> u64 {
-        u64::from(self.table[hash(window) as usize])
     }
 
     /// Every keyword that begins at `start`.
@@ -209,30 +225,12 @@ impl Prefilter {
     }
 }
 
-#[inline(always)]
-fn hash(window: u32) -> u32 {
-    window.wrapping_mul(0x9E37_79B1) >> (32 - BITS)
-}
-
-fn fold(window: &[u8; 4]) -> u32 {
-    u32::from_le_bytes(*window) | FOLD
-}
-
 /// The window of a keyword that is rarest in images, going by the frequency of its pairs of bytes.
 fn rarest_window(keyword: &[u8]) -> (usize, u32) {
     let windows = keyword.windows(4).take(MAX_OFFSET + 1).enumerate();
     let information = |window: &[u8]| window.windows(2).map(|pair| rarity(pair[0], pair[1])).sum::<u32>();
     let best = windows.max_by_key(|(offset, window)| (information(window), std::cmp::Reverse(*offset)));
-    best.map_or((0, 0), |(offset, window)| (offset, fold(&[window[0], window[1], window[2], window[3]])))
-}
-
-/// Eighths of a bit of information in a pair of folded bytes, counted over 350 MB of layers of two images (compilers, Java, Python and Node
-/// applications).
-fn rarity(first: u8, second: u8) -> u32 {
-    /// 64 rows of 64: after folding, bytes are 0x20 to 0x3F and 0x60 to 0x7F.
-    static PAIRS: &[u8; 4096] = include_bytes!("bigrams.bin");
-    let index = |byte: u8| usize::from((byte | 0x20) & 0x1F | (byte & 0x40) >> 1);
-    u32::from(PAIRS[index(first) * 64 + index(second)])
+    best.map_or((0, 0), |(offset, window)| (offset, fold([window[0], window[1], window[2], window[3]])))
 }
 
 /// Keywords are short ASCII texts: only gigabytes of them could fail to build, and an automaton that finds less would make an image look
@@ -250,9 +248,17 @@ mod tests {
         ["ghp_", "password", "pass", "word", "akia", "eyj", "-----begin rsa private key-----", "aaaa", "://"].map(str::to_owned).to_vec()
     }
 
+    /// What all engines find.
     fn fast(prefilter: &Prefilter, text: &[u8], owned: Range<usize>) -> Vec<Hit> {
-        let mut hits = Vec::new();
-        prefilter.find(text, owned, |hit| hits.push(hit));
+        let by = |engine: Engine| {
+            let mut hits = Vec::new();
+            prefilter.find_by(engine, text, owned.clone(), &mut |hit| hits.push(hit));
+            hits
+        };
+        let mut hits = by(Engine::Portable);
+        for engine in Engine::all() {
+            assert_eq!(by(engine), hits, "{engine:?} in {}", text.escape_ascii());
+        }
         hits.sort_unstable();
         hits
     }
@@ -273,6 +279,27 @@ mod tests {
             texts.push(text);
         }
         texts
+    }
+
+    #[test]
+    fn engines_agree_on_bytes_that_are_no_text() {
+        let prefilter = Prefilter::new(&keywords());
+        let mut random = crate::random::Random::new(11);
+        for round in 0..400 {
+            // Keywords with their case changed, bytes beyond ASCII that differ from theirs in the highest bit, and anything else.
+            let mut text = Vec::new();
+            while text.len() < 40 + round {
+                let keyword = &prefilter.keywords[random.below(prefilter.keywords.len())];
+                match random.below(4) {
+                    0 => text.extend_from_slice(keyword.to_ascii_uppercase().as_bytes()),
+                    1 => text.extend(keyword.bytes().map(|byte| byte | 0x80)),
+                    2 => text.extend_from_slice(keyword.as_bytes()),
+                    _ => text.extend((0..random.below(90)).map(|_| random.below(256) as u8)),
+                }
+            }
+            let start = random.below(30);
+            let _ = fast(&prefilter, &text, start..text.len() - random.below(8));
+        }
     }
 
     #[test]

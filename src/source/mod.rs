@@ -6,6 +6,7 @@
 mod archive;
 mod archive_index;
 pub mod builder;
+mod containerd;
 mod docker_images;
 mod docker_save;
 mod engine;

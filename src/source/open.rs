@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use super::archive::Archive;
+use super::containerd::Containerd;
 use super::layer_file::LayerFile;
 use super::layout::Layout;
 use super::onepass::{Form, Stream};
@@ -47,6 +48,7 @@ pub fn open(reference: &Reference, options: &OpenOptions) -> Result<Opened, Sour
         Reference::Dir(path) => Ok(Opened::Random(Box::new(Rootfs::open(path)?))),
         Reference::Engine(engine, name) => Ok(Opened::OnePass(Box::new(engine.export(name, wanted(&None))?))),
         Reference::ContainersStorage(name) => Ok(Opened::Random(Box::new(Storage::open(name, wanted(&None))?))),
+        Reference::Containerd(name) => Ok(Opened::Random(Box::new(Containerd::open(name, wanted(&None))?))),
         Reference::Registry(name) => Ok(Opened::Random(Box::new(Registry::open(name, wanted(&None), &options.registry)?))),
         Reference::Pipe(path) => Ok(stream(path, file(path)?, Form::Any, wanted(&None))),
         Reference::Stdin => Ok(stream(Path::new("-"), std::io::stdin(), Form::Any, wanted(&None))),

@@ -36,6 +36,8 @@ pub enum Reference {
     Engine(Engine, String),
     /// An image in the storage of Podman, Buildah and CRI-O: `NAME`, or `[DRIVER@ROOT]NAME`.
     ContainersStorage(String),
+    /// An image in containerd's store: `NAME`, or `[NAMESPACE@ROOT]NAME`.
+    Containerd(String),
     /// An image in a registry.
     Registry(ImageName),
     /// A pipe, which can be read once only: an image archive or a layer.
@@ -50,15 +52,15 @@ pub enum Reference {
 
 /// What may stand before the colon.
 const SCHEMES: &str = "registry:NAME[:TAG][@DIGEST], docker-archive:FILE, oci:DIR[:TAG|@DIGEST], oci-archive:FILE[:TAG|@DIGEST], \
-                       layer:FILE, dir:DIR, docker:NAME, podman:NAME, containers-storage:NAME, example:, - for standard input, a path, or \
+                       layer:FILE, dir:DIR, docker:NAME, podman:NAME, containers-storage:NAME, containerd:NAME, example:, - for standard input, a path, or \
                        the name of an image that a local engine holds or that is in a registry";
 
 /// Schemes of other tools, that are not taken for the name of an image.
-const FOREIGN_SCHEMES: [&str; 5] = ["docker-daemon", "http", "https", "file", "containerd"];
+const FOREIGN_SCHEMES: [&str; 4] = ["docker-daemon", "http", "https", "file"];
 
 /// Schemes that are taken for nothing else, not even for a path.
-const SCHEME_WORDS: [&str; 10] =
-    ["docker-archive", "oci", "oci-archive", "layer", "dir", "docker", "podman", "containers-storage", "registry", "example"];
+const SCHEME_WORDS: [&str; 11] =
+    ["docker-archive", "oci", "oci-archive", "layer", "dir", "docker", "podman", "containers-storage", "containerd", "registry", "example"];
 
 impl Reference {
     /// Reads what the user typed. Without a scheme it is a path that exists, which is looked at, or else the name of an image in a registry.
@@ -76,6 +78,7 @@ impl Reference {
                 "docker" if !rest.starts_with("//") => return Ok(Reference::Engine(Engine::Docker, rest.to_owned())),
                 "podman" => return Ok(Reference::Engine(Engine::Podman, rest.to_owned())),
                 "containers-storage" => return Ok(Reference::ContainersStorage(rest.to_owned())),
+                "containerd" => return Ok(Reference::Containerd(rest.to_owned())),
                 "example" => return Ok(Reference::Example),
                 "registry" => return in_registry(rest),
                 // As skopeo and podman write it.
@@ -204,6 +207,7 @@ impl fmt::Display for Reference {
             Reference::Pipe(path) => ("", path, &None),
             Reference::Engine(engine, name) => return write!(f, "{}:{name}", engine.as_str()),
             Reference::ContainersStorage(name) => return write!(f, "containers-storage:{name}"),
+            Reference::Containerd(name) => return write!(f, "containerd:{name}"),
             Reference::Registry(name) => return write!(f, "registry:{name}"),
             Reference::Stdin => return f.write_str("-"),
             Reference::DockerSave(save) => return write!(f, "docker-daemon:{}", save.name),

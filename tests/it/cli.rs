@@ -34,6 +34,8 @@ pub(crate) fn program() -> Command {
     }
     // What somebody keeps at home is not for tests.
     command.env("LAYERSIFT_NO_CACHE", "true");
+    // Nor is what a containerd of the machine holds.
+    command.env_remove("CONTAINERD_NAMESPACE").env("CONTAINERD_ROOT", "/no/such/folder");
     command.env("LAYERSIFT_CONFIG", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/nothing.toml"));
     command
 }

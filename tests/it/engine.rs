@@ -61,6 +61,51 @@ impl Drop for Engine {
     }
 }
 
+/// A containerd of the test's own.
+pub(crate) struct Containerd {
+    child: Child,
+    socket: String,
+    /// Where it keeps things.
+    pub(crate) root: String,
+}
+
+impl Containerd {
+    pub(crate) fn start(temp: &Temp) -> Self {
+        let at = |name: &str| temp.path(name).display().to_string();
+        let (socket, root) = (at("containerd.sock"), at("containerd"));
+        let config = format!(
+            "version = 2\nroot = \"{root}\"\nstate = \"{}\"\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n[grpc]\naddress = \"{socket}\"\n",
+            at("state")
+        );
+        let config = temp.file("containerd.toml", config);
+        let mut command = Command::new("containerd");
+        command.arg("--config").arg(config).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = command.spawn().unwrap_or_else(|error| panic!("containerd: {error}"));
+        let containerd = Self { child, socket, root };
+        for _ in 0..240 {
+            let ready = containerd.ctr().arg("version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+            if ready.is_ok_and(|status| status.success()) {
+                return containerd;
+            }
+            sleep(Duration::from_millis(250));
+        }
+        panic!("containerd did not start within a minute");
+    }
+
+    pub(crate) fn ctr(&self) -> Command {
+        let mut command = Command::new("ctr");
+        command.args(["--address", &self.socket]);
+        command
+    }
+}
+
+impl Drop for Containerd {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
+        let _ = self.child.wait();
+    }
+}
+
 /// A registry on this machine; those of one folder have the same images.
 pub(crate) struct Distribution {
     child: Child,

@@ -1,6 +1,6 @@
-//! Images that the tools of the field made, not ours: skopeo, umoci, Podman, Buildah and a Docker Engine.
+//! Images that the tools of the field made, not ours: skopeo, umoci, Podman, Buildah, containerd and a Docker Engine.
 //!
-//! They need those tools, and root for the engine: `tests/run` includes them where they are, and CI always does.
+//! They need those tools, and root for the engines: `tests/run` includes them where they are, and CI always does.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,9 +9,11 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use layersift::finding::Visibility;
+use layersift::scan::Options;
+use layersift::source::builder::ImageSet;
 use serde_json::Value;
 
-use crate::engine::{Engine, tool};
+use crate::engine::{Containerd, Engine, tool};
 use crate::support::*;
 
 pub(crate) fn skopeo(from: &str, to: &str, options: &[&str]) {
@@ -312,4 +314,34 @@ fn an_image_that_buildah_built_is_the_same_by_name_from_disk_and_saved() {
             assert_eq!(from_disk(&format!("containers-storage:{name}")), expected, "{driver} {name}");
         }
     }
+}
+
+#[test]
+#[ignore = "needs containerd, as root; tests/run includes it where it is installed"]
+fn an_image_that_containerd_holds_is_the_same_from_its_store() {
+    let temp = Temp::new();
+    let containerd = Containerd::start(&temp);
+    let of = |architecture: &str| scenario().image.platform(format!("linux/{architecture}").parse().unwrap());
+    let images = ImageSet::new().image(of("amd64")).image(of("arm64")).nested("1");
+    let archive = temp.file("archive.tar", images.oci_archive().unwrap());
+    let expected = facts(&scan(&archive));
+    assert!(expected.len() >= 16);
+    for namespace in ["default", "k8s.io"] {
+        let ctr = |arguments: &[&str]| tool(containerd.ctr().args(["--namespace", namespace, "images"]).args(arguments));
+        ctr(&["import", "--no-unpack", "--all-platforms", archive.to_str().unwrap()]);
+        ctr(&["tag", "1", "docker.io/team/app:1"]);
+    }
+    // It goes on running, and holds the lock on its database.
+    let root = &containerd.root;
+    for target in [format!("containerd:[{root}]team/app:1"), format!("containerd:[k8s.io@{root}]docker.io/team/app:1")] {
+        let scan = sound(scan_text(&target, &Options::default()));
+        assert_eq!((facts(&scan), reasons(&scan)), (expected.clone(), vec![]), "{target}");
+        assert_eq!(scan.images[0].name.as_deref(), Some("docker.io/team/app:1"));
+    }
+    let mut program = crate::cli::program();
+    program.env("CONTAINERD_ROOT", root).env("DOCKER_HOST", "unix:///no/such.sock").env("CONTAINER_HOST", "unix:///no/such.sock");
+    let output = program.args(["scan", "team/app:1", "--fail-on", "never"]).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    assert!(told.contains("note: reading team/app:1 from containerd, where it is [default]docker.io/team/app:1\n"), "{told}");
 }

@@ -151,7 +151,8 @@ mod tests {
         command.clone().debug_assert();
         let scan = command.find_subcommand("scan").unwrap();
         let not: Vec<&str> = scan.get_arguments().filter(|option| table(option).is_none()).filter_map(Arg::get_long).collect();
-        let registry = ["username", "password-stdin", "ca-file", "insecure", "allow-internal-hosts"];
+        let registry =
+            ["username", "password-stdin", "ca-file", "client-cert", "client-key", "registry-mirror", "insecure", "allow-internal-hosts"];
         assert_eq!(not, [&["config", "no-config"][..], &registry, &["cache-dir", "show-secrets"]].concat());
         assert!(Options::of(&command).all().count() >= 19);
     }

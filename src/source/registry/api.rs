@@ -114,7 +114,7 @@ impl Api {
             scope: scope.to_owned(),
             url: url.clone(),
             manner,
-            transport: Transport::new(authority, options).map_err(failed)?,
+            transport: Transport::new(authority, authority, options).map_err(failed)?,
             gate: options.gates.of(authority),
             patience: options.patience,
             logins: options.logins.clone(),

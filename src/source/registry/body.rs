@@ -1,5 +1,5 @@
 //! A blob as it comes from the socket. One that breaks goes on where it broke; one that trickles, or that has more bytes than its descriptor says,
-//! ends with an error. Whether the bytes are the right ones, the reader's hash shows.
+//! ends with an error; one that a mirror does not give to its end goes on at the registry. Whether the bytes are the right ones, the reader's hash shows.
 
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
@@ -11,10 +11,11 @@ use super::auth::Scope;
 use super::client::{Answer, Ask, Client};
 use super::error::{Problem, RegistryError};
 use super::gate::Permit;
+use super::mirror::Mirror;
 use super::options::Patience;
 use super::pause;
 use super::transport::{Bound, of_read};
-use crate::oci::Digest;
+use crate::oci::{Digest, Hasher};
 
 /// Bytes after which a blob that breaks has as many attempts as one that begins.
 const PROGRESS: u64 = 1 << 20;
@@ -22,7 +23,10 @@ const PROGRESS: u64 = 1 << 20;
 /// A blob being read.
 pub struct BlobReader<'c> {
     client: &'c Client,
+    /// What it is called at `client`.
     repository: String,
+    /// Where it is read from, if not from the registry itself.
+    mirror: Option<Mirrored<'c>>,
     digest: Digest,
     size: Option<u64>,
     body: Option<BodyReader<'static>>,
@@ -36,11 +40,38 @@ pub struct BlobReader<'c> {
     permit: Permit<'c>,
 }
 
+/// A blob that comes from a mirror.
+struct Mirrored<'c> {
+    mirror: &'c Mirror,
+    /// Where to go on, and what its repository is called there.
+    registry: &'c Client,
+    repository: String,
+    hasher: Hasher,
+}
+
 impl<'c> BlobReader<'c> {
     pub(super) fn open(client: &'c Client, repository: &str, digest: &Digest, size: Option<u64>) -> Result<Self, RegistryError> {
-        let mut reader = Self {
+        for (mirror, name) in client.mirrors.with(repository) {
+            let mut reader = Self::new(mirror.client(), &name, digest, size);
+            match reader.connect() {
+                Ok(()) => {
+                    let (registry, repository, hasher) = (client, repository.to_owned(), Hasher::new(digest.algorithm()));
+                    reader.mirror = Some(Mirrored { mirror, registry, repository, hasher });
+                    return Ok(reader);
+                }
+                Err(problem) => mirror.failed(repository, &reader.error(problem)),
+            }
+        }
+        let mut reader = Self::new(client, repository, digest, size);
+        reader.connect().map_err(|problem| reader.error(problem))?;
+        Ok(reader)
+    }
+
+    fn new(client: &'c Client, repository: &str, digest: &Digest, size: Option<u64>) -> Self {
+        Self {
             client,
             repository: repository.to_owned(),
+            mirror: None,
             digest: digest.clone(),
             size,
             body: None,
@@ -50,9 +81,7 @@ impl<'c> BlobReader<'c> {
             failed_at: 0,
             pace: Pace::default(),
             permit: client.enter(),
-        };
-        reader.connect().map_err(|problem| reader.error(problem))?;
-        Ok(reader)
+        }
     }
 
     fn error(&self, problem: Problem) -> RegistryError {
@@ -79,10 +108,28 @@ impl<'c> BlobReader<'c> {
         }
         (self.failures, self.failed_at) = (self.failures + 1, self.at);
         if self.failures >= self.client.patience.attempts || !problem.is_transient() {
-            return Err(problem);
+            return self.turn_to_registry(problem);
         }
         pause::sleep(pause::backoff(self.client.patience.backoff, self.failures));
+        self.connect().or_else(|problem| self.turn_to_registry(problem))
+    }
+
+    /// Goes on at the registry itself where a mirror cannot.
+    fn turn_to_registry(&mut self, problem: Problem) -> Result<(), Problem> {
+        let Some(Mirrored { mirror, registry, repository, .. }) = self.mirror.take() else { return Err(problem) };
+        mirror.failed(&repository, &self.error(problem));
+        (self.client, self.repository, self.failures) = (registry, repository, 0);
+        self.permit = registry.enter();
         self.connect()
+    }
+
+    /// Says of a mirror at the end of the blob whether it gave the right one.
+    fn check(&mut self) {
+        let Some(Mirrored { mirror, repository, hasher, .. }) = self.mirror.take() else { return };
+        let actual = hasher.finish();
+        if actual != self.digest {
+            mirror.failed(&repository, &self.error(Problem::DigestMismatch { actual }));
+        }
     }
 
     fn missing(&self) -> Option<u64> {
@@ -130,12 +177,18 @@ impl Read for BlobReader<'_> {
         if out.is_empty() {
             return Ok(0);
         }
-        self.next(out).map_err(|problem| io::Error::other(self.error(problem)))
+        let read = self.next(out).map_err(|problem| io::Error::other(self.error(problem)))?;
+        match &mut self.mirror {
+            Some(mirrored) if read > 0 => mirrored.hasher.update(&out[..read]),
+            _ if read == 0 => self.check(),
+            _ => {}
+        }
+        Ok(read)
     }
 }
 
 /// How many bytes of an answer have been read before: all that were asked to be left out, if the server knows no ranges.
-fn stale(answer: &Answer, from: u64) -> Result<u64, Problem> {
+pub(super) fn stale(answer: &Answer, from: u64) -> Result<u64, Problem> {
     if from == 0 || answer.response.status() != 206 {
         return Ok(from);
     }

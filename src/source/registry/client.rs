@@ -11,9 +11,10 @@ use ureq::Body;
 use ureq::http::{Response, Uri, header};
 
 use super::auth::{Auth, Scope, Way};
-use super::body::BlobReader;
+use super::body::{self, BlobReader};
 use super::error::{Problem, RegistryError};
 use super::gate::{Gate, Permit};
+use super::mirror::{self, Mirrors};
 use super::name::{host_of, is_repository, is_tag};
 use super::options::{Patience, PlainHttp, RegistryOptions};
 use super::pause;
@@ -36,7 +37,7 @@ pub(super) const MAX_ENTRIES: usize = 1_000_000;
 const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
                          application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
 
-/// Reads one registry. May be used by many threads.
+/// Reads one registry, or what its mirrors have of it. May be used by many threads.
 pub struct Client {
     registry: String,
     host: String,
@@ -46,11 +47,12 @@ pub struct Client {
     pub(super) patience: Patience,
     gate: Arc<Gate>,
     speech: Mutex<Option<Speech>>,
+    pub(super) mirrors: Mirrors,
 }
 
 /// What a registry speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Speech {
+pub(super) enum Speech {
     Https,
     PlainHttp,
 }
@@ -76,12 +78,17 @@ pub(super) struct Answer {
 impl Client {
     /// For a registry, by the name that it has in the names of images: `docker.io`, `localhost:5000`. Connects to nothing yet.
     pub fn new(registry: &str, options: &RegistryOptions) -> Result<Self, RegistryError> {
+        Ok(Self { mirrors: Mirrors::of(registry, options)?, ..Self::alone(registry, None, options)? })
+    }
+
+    /// For a registry without its mirrors; `speech` is what it speaks, if the user says so.
+    pub(super) fn alone(registry: &str, speech: Option<Speech>, options: &RegistryOptions) -> Result<Self, RegistryError> {
         let failed = |problem| {
             let (registry, what, problem) = (registry.to_owned(), "a connection".to_owned(), Box::new(problem));
             RegistryError { registry, repository: String::new(), what, problem }
         };
         let host = host_of(registry).to_owned();
-        let transport = Transport::new(&host, options).map_err(failed)?;
+        let transport = Transport::new(registry, &host, options).map_err(failed)?;
         Ok(Self {
             registry: registry.to_owned(),
             gate: options.gates.of(&host),
@@ -90,12 +97,25 @@ impl Client {
             auth: Auth::new(registry, options),
             plain_http: options.plain_http,
             patience: options.patience,
-            speech: Mutex::new(None),
+            speech: Mutex::new(speech),
+            mirrors: Mirrors::default(),
         })
+    }
+
+    /// The registry, as it stands in names.
+    pub(super) fn registry(&self) -> &str {
+        &self.registry
     }
 
     /// A manifest or index by tag or digest, as it is: who asks for a digest must check it.
     pub fn manifest(&self, repository: &str, reference: &str) -> Result<Vec<u8>, RegistryError> {
+        let mirrored = self.mirrors.ask(repository, |mirror, name| {
+            let bytes = mirror.manifest(name, reference)?;
+            reference.parse().map_or(Ok(bytes.clone()), |digest| mirror::checked(mirror, name, &digest, bytes))
+        });
+        if let Some(bytes) = mirrored {
+            return Ok(bytes);
+        }
         let path = format!("{repository}/manifests/{reference}");
         let ask = Ask { scope: Scope::Repository(repository), path, accept: MANIFESTS, from: 0, bound: Bound::Document };
         self.document(&ask, || format!("manifest {reference}")).map(|(bytes, _)| bytes)
@@ -103,6 +123,10 @@ impl Client {
 
     /// A blob that is read as a whole, such as a config. The digest is not checked.
     pub fn small_blob(&self, repository: &str, digest: &Digest) -> Result<Vec<u8>, RegistryError> {
+        let mirrored = self.mirrors.ask(repository, |mirror, name| mirror::checked(mirror, name, digest, mirror.small_blob(name, digest)?));
+        if let Some(bytes) = mirrored {
+            return Ok(bytes);
+        }
         self.document(&Self::ask_blob(repository, digest, Bound::Document), || format!("blob {digest}")).map(|(bytes, _)| bytes)
     }
 
@@ -110,6 +134,25 @@ impl Client {
     /// dropped: a thread that holds one and asks for something else may wait for ever.
     pub fn blob<'c>(&'c self, repository: &str, digest: &Digest, size: Option<u64>) -> Result<BlobReader<'c>, RegistryError> {
         BlobReader::open(self, repository, digest, size)
+    }
+
+    /// `length` bytes of a blob from `from` on, which is not 0, or fewer where it ends. An error where the registry gives whole blobs only.
+    pub(super) fn part(&self, repository: &str, digest: &Digest, from: u64, length: u64) -> Result<Vec<u8>, RegistryError> {
+        if let Some(bytes) = self.mirrors.ask(repository, |mirror, name| mirror.part(name, digest, from, length)) {
+            return Ok(bytes);
+        }
+        let ask = Ask { from, ..Self::ask_blob(repository, digest, Bound::Document) };
+        let mut permit = self.enter();
+        let read = || {
+            let answer = self.once(&ask)?;
+            if body::stale(&answer, from)? > 0 {
+                return Err(Problem::Malformed("it gives no parts of blobs"));
+            }
+            let mut bytes = Vec::new();
+            answer.response.into_body().into_reader().take(length).read_to_end(&mut bytes).map_err(of_read)?;
+            Ok(bytes)
+        };
+        self.patiently(&mut permit, read).map_err(|problem| self.error(ask.scope, format!("a part of blob {digest}"), problem))
     }
 
     /// All tags of a repository.
@@ -135,6 +178,9 @@ impl Client {
     /// Indexes of what refers to a manifest: attestations, signatures. By the referrers API, or by the tag that stands in for it. None if
     /// there is nothing.
     pub fn referrers(&self, repository: &str, digest: &Digest) -> Result<Vec<Vec<u8>>, RegistryError> {
+        if let Some(pages) = self.mirrors.ask(repository, |mirror, name| mirror.referrers(name, digest)) {
+            return Ok(pages);
+        }
         let scope = Scope::Repository(repository);
         let path = format!("{repository}/referrers/{digest}");
         let ask = Ask { scope, path, accept: MANIFESTS, from: 0, bound: Bound::Document };
@@ -153,7 +199,7 @@ impl Client {
 
     /// What the user should know of the way to this registry: one sentence each.
     pub fn notes(&self) -> Vec<String> {
-        let mut notes = self.auth.problems();
+        let mut notes: Vec<String> = self.mirrors.notes().chain(self.auth.problems()).collect();
         if *self.speech.lock().unwrap_or_else(PoisonError::into_inner) == Some(Speech::PlainHttp) {
             notes.push(format!(
                 "{} does not speak HTTPS: it was read over plain HTTP, which anybody on the way can read and change",

@@ -92,9 +92,12 @@ pub enum Problem {
     /// An answer that makes no sense.
     #[error("its answer makes no sense: {0}")]
     Malformed(&'static str),
-    /// A file with certificates that is none.
+    /// It wants to see a certificate.
+    #[error("the registry wants a certificate of its clients, and has got none that it accepts")]
+    ClientCertificate,
+    /// A file with certificates or a key that is none.
     #[error("cannot use {}: {problem}", .path.display())]
-    CaFile {
+    TlsFile {
         /// The file.
         path: PathBuf,
         /// Why.
@@ -194,6 +197,7 @@ impl RegistryError {
             Problem::NotFound => format!("look at the spelling; if it is private, log in with `docker login {registry}`"),
             Problem::TooManyRequests { .. } => format!("try again later; with a login (`docker login {registry}`) registries allow more"),
             Problem::Certificate(_) => "if its certificate is of an authority of your own, name that with --ca-file".to_owned(),
+            Problem::ClientCertificate => "name certificate and key with --client-cert and --client-key".to_owned(),
             Problem::Tls(_) => "if it speaks plain HTTP, and the way to it can be trusted, add --insecure".to_owned(),
             Problem::Connect(_) | Problem::UnknownHost => {
                 "is the name of the registry right? a proxy is taken from HTTPS_PROXY and NO_PROXY".to_owned()

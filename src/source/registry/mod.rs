@@ -10,12 +10,15 @@ mod error;
 mod gate;
 mod helper;
 mod login;
+mod mirror;
 mod name;
 mod options;
 mod pause;
 mod reach;
 mod shelf;
+pub mod toc;
 mod transport;
+mod trust;
 mod url;
 
 use std::collections::HashMap;
@@ -29,9 +32,11 @@ pub use client::Client;
 pub use error::{Problem, RegistryError};
 pub use gate::{Bounds, Gates};
 pub use login::{Credential, Logins};
+pub use mirror::{MalformedMirror, MirrorAddress};
 pub use name::{ImageName, MalformedName, host_of, is_host, is_repository, is_tag, registry_of};
-pub use options::{Patience, PlainHttp, Referrals, RegistryOptions};
+pub use options::{ClientCertificate, Patience, PlainHttp, Referrals, RegistryOptions};
 pub use shelf::{NoShelf, Shelf};
+pub use trust::certificate_folders;
 pub(crate) use url::escaped;
 
 use super::members::{Located, Lost, Members};

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::gate::Gates;
 use super::login::Logins;
+use super::mirror::MirrorAddress;
 
 /// How registries are to be dealt with. By default nobody is logged in, and nothing of the machine is looked at.
 #[derive(Debug, Clone, Default)]
@@ -13,6 +14,12 @@ pub struct RegistryOptions {
     pub logins: Logins,
     /// Certificates of authorities that are trusted besides those of the system (PEM).
     pub ca_file: Option<PathBuf>,
+    /// What to show to registries that want to see a certificate. No mirror and no host that a registry refers to is shown it.
+    pub client_certificate: Option<ClientCertificate>,
+    /// Folders in which each registry may have a folder of authorities that are trusted there, and of a client certificate.
+    pub certificate_folders: Vec<PathBuf>,
+    /// Mirrors, each of one registry, in the order in which they are asked.
+    pub mirrors: Vec<MirrorAddress>,
     /// Where plain HTTP will do.
     pub plain_http: PlainHttp,
     /// Which hosts a registry may refer to.
@@ -21,6 +28,15 @@ pub struct RegistryOptions {
     pub patience: Patience,
     /// How much each host is asked for at a time. Clones of these options share it.
     pub gates: Gates,
+}
+
+/// A certificate that shows who asks (PEM, with its chain), and its key (PEM).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// The file with the certificate.
+    pub certificate: PathBuf,
+    /// The file with the key, which is not encrypted.
+    pub key: PathBuf,
 }
 
 /// Where plain HTTP will do, if a registry does not speak HTTPS.

@@ -1,12 +1,11 @@
 //! One request, one answer: HTTP with bounds on time and size, and on where it may lead. Follows no redirect and knows no login.
 
 use std::io;
-use std::path::Path;
 use std::sync::OnceLock;
 
 use ureq::config::Config;
 use ureq::http::{Response, Uri};
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::tls::TlsConfig;
 use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Body, Error, Proxy, Timeout};
@@ -14,6 +13,7 @@ use ureq::{Agent, Body, Error, Proxy, Timeout};
 use super::error::Problem;
 use super::options::{Patience, Referrals, RegistryOptions};
 use super::reach::{Guarded, OutOfReach, Reach, is_loopback};
+use super::trust::Trust;
 
 /// What a registry is told that asks who is there.
 const USER_AGENT: &str = concat!("layersift/", env!("CARGO_PKG_VERSION"));
@@ -33,6 +33,7 @@ pub(super) struct Transport {
     host: String,
     patience: Patience,
     referrals: Referrals,
+    /// For all others.
     tls: TlsConfig,
     /// For the registry itself.
     own: Agent,
@@ -41,13 +42,13 @@ pub(super) struct Transport {
 }
 
 impl Transport {
-    /// For the registry at `authority`: host, and port where there is one.
-    pub(super) fn new(authority: &str, options: &RegistryOptions) -> Result<Self, Problem> {
+    /// For `registry`, which is at `authority`: host, and port where there is one.
+    pub(super) fn new(registry: &str, authority: &str, options: &RegistryOptions) -> Result<Self, Problem> {
         let host = authority.parse::<Uri>().ok().and_then(|uri| uri.host().map(str::to_owned));
         let host = host.ok_or(Problem::UnknownHost)?;
-        let tls = TlsConfig::builder().root_certs(roots(options.ca_file.as_deref())?).build();
-        let own = Agent::new_with_config(config(&options.patience, &tls, proxy_for(&host)));
-        Ok(Self { host, patience: options.patience, referrals: options.referrals, tls, own, others: OnceLock::new() })
+        let trust = Trust::new(&[registry, authority], options)?;
+        let own = Agent::new_with_config(config(&options.patience, &trust.own, proxy_for(&host)));
+        Ok(Self { host, patience: options.patience, referrals: options.referrals, tls: trust.others, own, others: OnceLock::new() })
     }
 
     /// Asks for `uri`.
@@ -116,31 +117,6 @@ fn proxy_for(host: &str) -> Option<Proxy> {
     if is_loopback(host) { None } else { Proxy::try_from_env() }
 }
 
-/// The system's authorities and those of `file`. Where the system has none, as in an empty container, Mozilla's.
-fn roots(file: Option<&Path>) -> Result<RootCerts, Problem> {
-    // Single certificates that cannot be read are the system's affair; the others are there.
-    let system = rustls_native_certs::load_native_certs().certs;
-    let mut roots: Vec<Certificate<'static>> = system.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
-    if let Some(path) = file {
-        roots.extend(authorities(path)?);
-    }
-    Ok(if roots.is_empty() { RootCerts::WebPki } else { RootCerts::new_with_certs(&roots) })
-}
-
-fn authorities(path: &Path) -> Result<Vec<Certificate<'static>>, Problem> {
-    let failed = |problem: String| Problem::CaFile { path: path.to_owned(), problem };
-    let bytes = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
-    let mut found = Vec::new();
-    for item in parse_pem(&bytes) {
-        match item {
-            Ok(PemItem::Certificate(certificate)) => found.push(certificate),
-            Ok(_) => {}
-            Err(_) => return Err(failed("it is not PEM".to_owned())),
-        }
-    }
-    if found.is_empty() { Err(failed("there is no certificate in it".to_owned())) } else { Ok(found) }
-}
-
 /// What an error means for people. What servers say is not quoted.
 fn problem(error: Error, uri: &Uri) -> Problem {
     match error {
@@ -187,10 +163,21 @@ fn of_io(error: io::Error) -> Problem {
 }
 
 fn of_tls(error: &rustls::Error) -> Problem {
-    use rustls::CertificateError as Why;
+    use rustls::{AlertDescription as Alert, CertificateError as Why};
     match error {
+        rustls::Error::AlertReceived(
+            Alert::CertificateRequired
+            | Alert::BadCertificate
+            | Alert::UnsupportedCertificate
+            | Alert::CertificateRevoked
+            | Alert::CertificateExpired
+            | Alert::CertificateUnknown
+            | Alert::UnknownCA
+            | Alert::AccessDenied,
+        ) => Problem::ClientCertificate,
         rustls::Error::InvalidCertificate(why) => Problem::Certificate(match why {
             Why::UnknownIssuer => "it was issued by an unknown authority".to_owned(),
+            Why::BadSignature => "it was signed by another authority than it names".to_owned(),
             Why::Expired | Why::ExpiredContext { .. } => "it has expired".to_owned(),
             Why::NotValidYet | Why::NotValidYetContext { .. } => "it is not valid yet".to_owned(),
             Why::NotValidForName | Why::NotValidForNameContext { .. } => "it is for another host".to_owned(),

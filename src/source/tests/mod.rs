@@ -1,6 +1,7 @@
 //! Sources over small images made in memory and, where they must be, in a temporary folder.
 
 mod archives;
+mod containerd;
 mod folders;
 mod references;
 mod streams;

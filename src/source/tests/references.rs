@@ -77,7 +77,7 @@ fn what_is_no_path_is_an_image_in_a_registry() {
 
 #[test]
 fn an_image_that_an_engine_keeps_is_named_by_its_scheme() {
-    for text in ["docker:app:1", "podman:app", "containers-storage:[overlay@/r]app:1"] {
+    for text in ["docker:app:1", "podman:app", "containers-storage:[overlay@/r]app:1", "containerd:[k8s.io@/r]app:1"] {
         assert_eq!(parse(text).as_deref(), Ok(text));
     }
 }
@@ -85,7 +85,7 @@ fn an_image_that_an_engine_keeps_is_named_by_its_scheme() {
 #[test]
 fn errors_say_what_to_do() {
     let error = |text: &str| parse(text).unwrap_err();
-    assert!(error("containerd:x").contains("use one of registry:"));
+    assert!(error("docker-daemon:x").contains("use one of registry:"));
     assert!(error("registry:Nginx").contains("is no repository"));
     assert!(error("registry:nginx@sha256:00").contains("is not a digest"));
     for path in ["./nothing", "/nothing/here", "C:\\x", "nothing.tar", "layer:nothing", "docker-archive:nothing"] {

@@ -1,7 +1,11 @@
 //! What is found by name is what is found on disk.
 
+use std::sync::Arc;
+
+use layersift::cache::{Cache, Folder, MAX_BYTES};
 use layersift::finding::Reason;
 use layersift::oci::Digest;
+use layersift::report::Exposure;
 use layersift::source::registry::{Client, Problem};
 use serde_json::json;
 
@@ -112,6 +116,35 @@ fn an_index_that_leads_to_itself_ends() {
     let reasons = reasons(&scan);
     assert!(reasons.contains(&Reason::TooDeep) && reasons.contains(&Reason::DigestMismatch), "{:?}", scan.coverage.skipped);
     assert!(server.requests().len() < 20);
+}
+
+#[test]
+fn a_second_scan_asks_for_manifests_and_configs_only() {
+    let set = ImageSet::new().image(scenario().image);
+    let shelf = Shelf::of(&set);
+    let layers = shelf.layers();
+    let server = Server::start(shelf, |_, reply| reply);
+    let temp = Temp::new();
+    let once = || {
+        let before = server.requests().len();
+        let folder = Folder::open(&temp.path("cache"), MAX_BYTES).unwrap();
+        let key = folder.trace_key().unwrap();
+        let cache = Arc::new(Cache::new(folder, key));
+        let outcome = scan_text(&server.image(), &Options { registry: options(), cache: Some(Arc::clone(&cache)), ..Options::default() });
+        let report = report(&sound(outcome), Exposure::Redacted);
+        let asked: Vec<String> = server.requests()[before..].iter().map(|request| request.path.clone()).collect();
+        (report, asked, cache.reused())
+    };
+    let is_layer = |path: &String| layers.iter().any(|layer| path.ends_with(&format!("/blobs/{layer}")));
+    let (cold, asked, reused) = once();
+    assert_eq!((asked.iter().filter(|path| is_layer(path)).count(), reused.0), (layers.len(), 0), "{asked:?}");
+    let documents: Vec<&String> = asked.iter().filter(|path| !is_layer(path)).collect();
+    let (warm, asked_again, reused) = once();
+    assert_eq!(reused.0, layers.len() as u64);
+    assert_eq!(asked_again.iter().collect::<Vec<_>>(), documents);
+    assert_eq!(asked_again.iter().filter(|path| path.contains("/blobs/")).count(), 1, "the config: {asked_again:?}");
+    assert!(warm == cold, "byte for byte");
+    assert!(valid(&cold)["findings"].as_array().unwrap().len() >= 8);
 }
 
 #[test]

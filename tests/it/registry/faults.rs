@@ -262,11 +262,11 @@ fn answers_are_bounded() {
 #[test]
 fn a_registry_that_falls_silent_is_left() {
     let soon = || RegistryOptions { patience: Patience { idle: Duration::from_secs(1), attempts: 2, ..patience() }, ..options() };
-    let silent = server(|request, reply| if is_tag(request) { Reply { hangs: true, ..reply.cut(5) } } else { reply });
+    let silent = server(|request, reply| if is_tag(request) { reply.cut(5).at(Pace::Hangs) } else { reply });
     let (error, _) = failure(&silent, soon());
     assert!(error.contains("it takes too long"), "{error}");
     let is_second = is_second();
-    let silent = server(move |request, reply| if is_second(request) { Reply { hangs: true, ..reply.cut(100) } } else { reply });
+    let silent = server(move |request, reply| if is_second(request) { reply.cut(100).at(Pace::Hangs) } else { reply });
     half(&sound(scan_with(&silent, soon())), Reason::Unreadable, "it takes too long");
 }
 

@@ -2,11 +2,20 @@
 
 mod access;
 mod catalogs;
+mod certificates;
 mod content;
 mod faults;
+mod helper;
+mod identity;
+mod mirrors;
+mod proxy;
 mod real;
 pub(crate) mod server;
+mod toc;
+mod told;
+mod ways;
 
+use std::process::Command;
 use std::time::Duration;
 
 use layersift::scan::{Options, Outcome};
@@ -16,7 +25,7 @@ use layersift::source::registry::{Logins, Patience, RegistryOptions};
 use crate::cli::{Run, program};
 use crate::support::*;
 pub(crate) use real::certificates;
-use server::{Reply, Request, Server, Shelf};
+use server::{Pace, Reply, Request, Server, Shelf};
 
 /// Waits that tests can bear. What must come in time has plenty of it.
 fn patience() -> Patience {
@@ -48,13 +57,43 @@ fn failure(server: &Server, registry: RegistryOptions) -> (String, String) {
     (failure.error.to_string(), hint)
 }
 
-/// `layersift scan ARGUMENTS`, by a user who has nothing in the home folder but what is in `home`.
-fn run(arguments: &[&str], home: &Temp) -> Run {
+/// Variables by which a machine of the tests could have a say.
+const OF_THE_MACHINE: [&str; 13] = [
+    "DOCKER_CONFIG",
+    "REGISTRY_AUTH_FILE",
+    "XDG_RUNTIME_DIR",
+    "XDG_CONFIG_HOME",
+    "SSL_CERT_FILE",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "no_proxy",
+];
+
+/// `layersift scan`, by a user who has nothing in the home folder but what is in `home`.
+fn scan_by(home: &Temp) -> Command {
+    let mut command = program_of(home);
+    command.arg("scan");
+    command
+}
+
+/// `layersift`, by such a user.
+fn program_of(home: &Temp) -> Command {
     let mut command = program();
-    for name in ["DOCKER_CONFIG", "REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "SSL_CERT_FILE"] {
+    for name in OF_THE_MACHINE {
         command.env_remove(name);
     }
-    Run::new(command.env("HOME", home.path("")).env("USERPROFILE", home.path("")).arg("scan").args(arguments).output().unwrap())
+    command.env("HOME", home.path("")).env("USERPROFILE", home.path(""));
+    command
+}
+
+/// `layersift scan ARGUMENTS`, by such a user.
+fn run(arguments: &[&str], home: &Temp) -> Run {
+    Run::new(scan_by(home).args(arguments).output().unwrap())
 }
 
 /// Two layers with a token each; the second is large enough to break in the middle.

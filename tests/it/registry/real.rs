@@ -25,6 +25,13 @@ fn what_skopeo_pushed_to_a_real_registry_is_found_by_name() {
     let layout = temp.path("layout");
     images.oci_layout(&layout).unwrap();
     let from = format!("oci:{}:1", layout.display());
+    // Pushed with tables of contents, which skopeo makes if the registry does not have the layers yet, the files are listed without the layers.
+    let chunked = format!("{}/team/chunked:1", open.address);
+    skopeo(&from, &format!("docker://{chunked}"), &["--dest-tls-verify=false", "--dest-compress-format", "zstd:chunked"]);
+    let listed = Run::new(program_of(&temp).args(["toc", &chunked, "--telling"]).output().unwrap());
+    assert_eq!(listed.code, 0, "{}{}", listed.stdout, listed.stderr);
+    assert!(listed.stdout.contains(": zstd:chunked, ") && listed.stdout.contains("/app/.env\n"), "{}", listed.stdout);
+
     skopeo(&from, &format!("docker://{}/team/app:1", open.address), &["--all", "--preserve-digests", "--dest-tls-verify=false"]);
     let on_disk = facts(&scan(&layout));
     assert!(on_disk.len() >= 16);

@@ -1,14 +1,16 @@
 //! A registry of the tests' own: it serves what a layout holds, and does what a test tells it to do wrong.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::io::{BufRead as _, BufReader, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use layersift::oci::Digest;
 use layersift::source::builder::ImageSet;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::Value;
 
 use crate::support::Temp;
@@ -46,13 +48,28 @@ pub(crate) struct Reply {
     pub(crate) cut: Option<usize>,
     /// What `Content-Length` says, if it lies.
     pub(crate) length: Option<u64>,
-    /// Whether nothing more comes after what is sent, and the connection stays open.
-    pub(crate) hangs: bool,
+    /// How fast it comes.
+    pub(crate) pace: Pace,
+}
+
+/// How fast an answer comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// At once.
+    Whole,
+    /// Nothing more comes after what is sent, and the connection stays open.
+    Hangs,
+    /// The head comes byte by byte, and has no end.
+    TricklingHead,
+    /// The body comes byte by byte.
+    TricklingBody,
+    /// The body has no length and no end.
+    Endless,
 }
 
 impl Reply {
     pub(crate) fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
-        Self { status, headers: Vec::new(), body: body.into(), cut: None, length: None, hangs: false }
+        Self { status, headers: Vec::new(), body: body.into(), cut: None, length: None, pace: Pace::Whole }
     }
 
     pub(crate) fn with(mut self, name: &str, value: impl Into<String>) -> Self {
@@ -66,6 +83,10 @@ impl Reply {
 
     pub(crate) fn cut(self, bytes: usize) -> Self {
         Self { cut: Some(bytes), ..self }
+    }
+
+    pub(crate) fn at(self, pace: Pace) -> Self {
+        Self { pace, ..self }
     }
 }
 
@@ -157,6 +178,15 @@ pub(crate) struct Server {
 impl Server {
     /// Serves `shelf`; `plan` sees each request with the answer that is due, and gives the one that is sent.
     pub(crate) fn start(shelf: Shelf, plan: impl Fn(&Request, Reply) -> Reply + Send + Sync + 'static) -> Self {
+        Self::speaking(None, shelf, plan)
+    }
+
+    /// The same over TLS.
+    pub(crate) fn start_tls(tls: Arc<ServerConfig>, shelf: Shelf, plan: impl Fn(&Request, Reply) -> Reply + Send + Sync + 'static) -> Self {
+        Self::speaking(Some(tls), shelf, plan)
+    }
+
+    fn speaking(tls: Option<Arc<ServerConfig>>, shelf: Shelf, plan: impl Fn(&Request, Reply) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let (requests, is_over) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
@@ -166,13 +196,19 @@ impl Server {
                 if served.3.load(Ordering::SeqCst) {
                     return;
                 }
-                let (Ok(stream), served) = (stream, Arc::clone(&served)) else { continue };
+                let (Ok(stream), served, tls) = (stream, Arc::clone(&served), tls.clone()) else { continue };
                 thread::spawn(move || {
                     let (shelf, plan, requests, is_over) = &*served;
-                    let _ = serve(stream, is_over, |request| {
+                    let answer = |request: Request| {
                         requests.lock().unwrap().push(request.clone());
                         plan(&request, shelf.answer(&request))
-                    });
+                    };
+                    // A client that turns away is no matter of the server.
+                    let _ = match tls {
+                        None if is_http(&stream) => serve(stream, is_over, answer),
+                        None => decline(stream),
+                        Some(tls) => serve_tls(tls, stream, is_over, answer),
+                    };
                 });
             }
         });
@@ -206,13 +242,78 @@ impl Drop for Server {
     }
 }
 
-/// One request and its answer. What is not HTTP, such as a TLS greeting, is answered as servers do that speak plain HTTP.
-fn serve(mut stream: TcpStream, is_over: &AtomicBool, answer: impl FnOnce(Request) -> Reply) -> std::io::Result<()> {
+/// What is not HTTP, such as a TLS greeting, is answered as servers do that speak plain HTTP.
+fn is_http(stream: &TcpStream) -> bool {
     let mut first = [0];
-    if stream.peek(&mut first)? == 1 && !first[0].is_ascii_uppercase() {
-        return stream.write_all(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
+    stream.peek(&mut first).is_ok_and(|read| read == 0 || first[0].is_ascii_uppercase())
+}
+
+fn decline(mut stream: TcpStream) -> std::io::Result<()> {
+    stream.write_all(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+}
+
+/// The same over TLS. A client that is turned away reads why before the connection ends.
+fn serve_tls(
+    tls: Arc<ServerConfig>,
+    stream: TcpStream,
+    is_over: &AtomicBool,
+    answer: impl FnOnce(Request) -> Reply,
+) -> std::io::Result<()> {
+    let mut stream = StreamOwned::new(ServerConnection::new(tls).unwrap(), stream);
+    let served = serve(&mut stream, is_over, answer);
+    if served.is_err() {
+        let _ = stream.sock.shutdown(Shutdown::Write);
+        let _ = std::io::copy(&mut stream.sock, &mut std::io::sink());
     }
-    let mut reader = BufReader::new(stream.try_clone()?);
+    served
+}
+
+/// One request and its answer.
+fn serve(mut stream: impl Read + Write, is_over: &AtomicBool, answer: impl FnOnce(Request) -> Reply) -> std::io::Result<()> {
+    let Some(request) = read_request(&mut stream)? else { return Ok(()) };
+    let reply = answer(request);
+    let length = reply.length.unwrap_or(reply.body.len() as u64);
+    let mut head = format!("HTTP/1.1 {} Status\r\nConnection: close\r\n", reply.status);
+    if reply.pace != Pace::Endless {
+        head.push_str(&format!("Content-Length: {length}\r\n"));
+    }
+    for (name, value) in &reply.headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    let body = &reply.body[..reply.cut.unwrap_or(reply.body.len()).min(reply.body.len())];
+    if reply.pace == Pace::TricklingHead {
+        head.push_str("X-Slow: ");
+        return trickle(&mut stream, head.bytes().chain(std::iter::repeat(b'x')), is_over);
+    }
+    stream.write_all(format!("{head}\r\n").as_bytes())?;
+    match reply.pace {
+        Pace::TricklingBody => trickle(&mut stream, body.iter().copied(), is_over)?,
+        Pace::Endless => {
+            while !is_over.load(Ordering::SeqCst) {
+                stream.write_all(&[b' '; 64 << 10])?;
+            }
+        }
+        _ => stream.write_all(body)?,
+    }
+    stream.flush()?;
+    // The client gives up; until then nothing comes.
+    while reply.pace == Pace::Hangs && !is_over.load(Ordering::SeqCst) && stream.read(&mut [0])? > 0 {}
+    Ok(())
+}
+
+/// One byte after the other, as long as the client has patience.
+fn trickle(stream: &mut impl Write, bytes: impl Iterator<Item = u8>, is_over: &AtomicBool) -> std::io::Result<()> {
+    for byte in bytes.take_while(|_| !is_over.load(Ordering::SeqCst)) {
+        stream.write_all(&[byte])?;
+        stream.flush()?;
+        thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}
+
+/// None if the client says nothing.
+fn read_request(stream: &mut impl Read) -> std::io::Result<Option<Request>> {
+    let mut reader = BufReader::new(stream);
     let mut lines = Vec::new();
     loop {
         let mut line = String::new();
@@ -221,24 +322,12 @@ fn serve(mut stream: TcpStream, is_over: &AtomicBool, answer: impl FnOnce(Reques
         }
         lines.push(line.trim_end().to_owned());
     }
-    let Some((method, path)) = lines.first().and_then(|line| line.split_once(' ')) else { return Ok(()) };
+    let Some((method, path)) = lines.first().and_then(|line| line.split_once(' ')) else { return Ok(None) };
     let path = path.rsplit_once(' ').map_or(path, |(path, _)| path);
     let headers = lines[1..].iter().filter_map(|line| line.split_once(": "));
     let headers: BTreeMap<String, String> = headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
     let mut body = vec![0; headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0)];
     reader.read_exact(&mut body)?;
     let body = String::from_utf8_lossy(&body).into_owned();
-    let reply = answer(Request { method: method.to_owned(), path: path.to_owned(), headers, body });
-    let length = reply.length.unwrap_or(reply.body.len() as u64);
-    let mut head = format!("HTTP/1.1 {} Status\r\nConnection: close\r\nContent-Length: {length}\r\n", reply.status);
-    for (name, value) in &reply.headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
-    }
-    stream.write_all(format!("{head}\r\n").as_bytes())?;
-    stream.write_all(&reply.body[..reply.cut.unwrap_or(reply.body.len()).min(reply.body.len())])?;
-    stream.flush()?;
-    // The client gives up; until then nothing comes.
-    let mut end = [0];
-    while reply.hangs && !is_over.load(Ordering::SeqCst) && reader.read(&mut end)? > 0 {}
-    Ok(())
+    Ok(Some(Request { method: method.to_owned(), path: path.to_owned(), headers, body }))
 }
