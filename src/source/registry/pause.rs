@@ -83,7 +83,8 @@ mod tests {
 
     #[test]
     fn a_limit_that_is_used_up_says_when_to_come_again() {
-        let table: [(&[(&str, &str)], Option<u64>); 9] = [
+        type Headers = [(&'static str, &'static str)];
+        let table: [(&Headers, Option<u64>); 9] = [
             (&[("RateLimit-Limit", "100;w=21600"), ("RateLimit-Remaining", "0;w=21600")], Some(21_600)),
             (&[("RateLimit-Limit", "100;w=21600"), ("RateLimit-Remaining", "0")], Some(21_600)),
             (&[("RateLimit-Limit", "100;w=21600"), ("RateLimit-Remaining", "1;w=21600")], None),
