@@ -114,8 +114,8 @@ pub(in super::super) struct AuditArguments {
     #[arg(long, value_name = "SIZE", help_heading = "Audit")]
     pub(super) budget: Option<Size>,
 
-    /// Where the audit is kept: a SQLite file, or postgres://USER@HOST/DATABASE for workers on several machines; without it, a file in the
-    /// platform's folder for the state of programs
+    /// Where the audit is kept: a SQLite file, or postgres://USER@HOST/DATABASE for workers on several machines, with the password in
+    /// PGPASSWORD; without it, a file in the platform's folder for the state of programs
     #[arg(long, value_name = "PATH|URL", value_hint = ValueHint::FilePath, help_heading = "Audit")]
     pub(super) state: Option<String>,
 
