@@ -5,7 +5,7 @@ use std::str::FromStr;
 use super::UnknownLevel;
 
 /// What kind of package.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Manager {
     /// Debian's, and those of its derivatives.
@@ -43,7 +43,7 @@ impl FromStr for Manager {
 }
 
 /// A package. Texts are raw: where they come from an image, they may hold anything.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Package {
     /// Its kind.
     pub manager: Manager,

@@ -6,6 +6,7 @@
 mod change;
 mod csv;
 mod cyclonedx;
+mod explain;
 mod github;
 mod gitlab;
 mod html;
@@ -30,6 +31,7 @@ use std::fmt;
 use std::io;
 use std::str::FromStr;
 
+pub use explain::explain;
 pub use read::{ReportError, read};
 pub use redact::{Exposure, Redactor};
 pub use times::Times;

@@ -231,7 +231,8 @@ pub(super) fn match_batch(crew: &Crew<'_>, batch: &Batch<'_>, job: &Job) {
         }
         let is_metadata = piece.part != Part::Content || piece.place == Where::Metadata;
         let is_file = piece.entry.kind != EntryKind::Stray && !is_metadata;
-        let subject = Subject { path: is_file.then_some(piece.entry.path.as_slice()), kind: kind.1, is_metadata };
+        let subject =
+            Subject { path: is_file.then_some(piece.entry.path.as_slice()), kind: kind.1, is_metadata, explain: crew.options.explain };
         let mut detected = detect::candidates(crew.rules, &chunk, &subject);
         if is_file && crew.options.comments == Comments::Heeded {
             inline::suppress(crew.rules, &chunk, &mut detected.candidates);

@@ -20,7 +20,7 @@ use crate::detect::Candidate;
 use crate::detect::structure::public::Public;
 use crate::finding::fingerprint::{Key, Sealed};
 use crate::finding::trace::Trace;
-use crate::finding::{Confidence, KeyFacts, Part, Position, Reason, Scan, Secret, Severity, Suppression};
+use crate::finding::{Confidence, Explanation, KeyFacts, Part, Position, Reason, Scan, Secret, Severity, Suppression};
 use crate::layer::Entry;
 use crate::layer::index::PathIndex;
 use crate::layer::walk::Oddity;
@@ -57,7 +57,8 @@ impl<'c> Keeper<'c> {
     pub(super) fn new(crew: &'c Crew<'c>) -> Option<Self> {
         let cache = crew.options.cache.as_deref().filter(|_| crew.verifies())?;
         // What of the options changes a result.
-        let options = format!("{:?} {:?} {:?}", crew.options.limits, crew.options.comments, crew.options.public_files);
+        let options =
+            format!("{:?} {:?} {:?} {:?}", crew.options.limits, crew.options.comments, crew.options.public_files, crew.options.explain);
         let key = crew.options.key.as_ref().map(Key::name).unwrap_or_default();
         let traces = cache.traces().name();
         // The build counts and not the version alone: each change of the code may change what is found, and how it is written down here.
@@ -271,6 +272,7 @@ struct FoundRecord<'r> {
     expires: Option<i64>,
     host: Option<String>,
     rank: u8,
+    explanation: Option<Box<Explanation>>,
 }
 
 impl<'r> FoundRecord<'r> {
@@ -278,7 +280,8 @@ impl<'r> FoundRecord<'r> {
         let Found { entry, part, position, also, candidate, matched_too, hashes } = found;
         let candidate = candidate.clone();
         // Where it stood in its piece is of no use later.
-        let Candidate { rule, span: _, secret: _, decoding, severity, confidence, suppressed, key, note, expires, host, rank } = candidate;
+        let Candidate { rule, span: _, secret: _, decoding, severity, confidence, suppressed, key, note, expires, host, rank, explanation } =
+            candidate;
         Self {
             secret,
             entry: Cow::Borrowed(entry),
@@ -297,6 +300,7 @@ impl<'r> FoundRecord<'r> {
             expires,
             host,
             rank,
+            explanation,
         }
     }
 
@@ -318,6 +322,7 @@ impl<'r> FoundRecord<'r> {
             expires: self.expires,
             host: self.host,
             rank: self.rank,
+            explanation: self.explanation,
         };
         Some(Found {
             entry: Arc::new(self.entry.into_owned()),

@@ -11,7 +11,7 @@ use super::base::history;
 use super::{PublicFiles, Results};
 use crate::content::packages::{self, Claim, Claims, FileHashes, Publisher, known};
 use crate::dockerfile::{Kind, Step};
-use crate::finding::{Finding, Manager, Package, Suppression};
+use crate::finding::{Finding, MAX_ALSO, Manager, Ownership, OwnershipClaim, OwnershipVerdict, Package, Suppression};
 use crate::oci::HistoryStep;
 use crate::source::{BlobKey, Image};
 
@@ -58,6 +58,43 @@ impl<'r> Recorded<'r> {
             let said = format!("the image's package database says that the file is as {} has it", called(&claim.package));
             finding.note = Some(finding.note.take().map(|note| format!("{note}; {said}")).unwrap_or(said));
         }
+    }
+
+    /// Whose the file is, for people who ask how a finding came about; before [`Self::judge`] has its say.
+    pub(super) fn ownership(&self, finding: &Finding, image: &Image, layer: usize, path: &[u8], hashes: Option<&FileHashes>) -> Ownership {
+        use OwnershipVerdict::*;
+        let none = |verdict| Ownership { verdict, claims: Vec::new() };
+        if self.is_off {
+            return none(Off);
+        }
+        if finding.suppressed.is_some() {
+            return none(NotAsked);
+        }
+        let Some(hashes) = hashes else { return none(NotHashed) };
+        if known::find(hashes).is_some() {
+            return none(Known);
+        }
+        let path = packages::canonical(path);
+        let said = (0..image.layers.len()).flat_map(|at| self.claims(image, at, &path).iter().map(move |claim| (at, claim)));
+        let claim = |(at, claim): (usize, &Claim)| OwnershipClaim {
+            package: claim.package.clone(),
+            layer: at,
+            hash_agrees: hashes.agree(&claim.checksum),
+            is_published: claim.publisher == Publisher::Public,
+            is_installed: is_installed(image, at, claim.package.manager),
+        };
+        let mut claims: Vec<OwnershipClaim> = said.map(claim).collect();
+        // A database of a later layer vouches for nothing that was there before; it may say whose the path is all the same.
+        claims.sort_by_key(|claim| (claim.layer > layer, layer.abs_diff(claim.layer)));
+        let agreed = || claims.iter().filter(|claim| claim.layer <= layer && claim.hash_agrees);
+        let verdict = match () {
+            () if agreed().any(|claim| claim.is_published && claim.is_installed) => Vouched,
+            () if claims.iter().any(|claim| claim.hash_agrees) => NotBelieved,
+            () if claims.is_empty() => Unowned,
+            () => Changed,
+        };
+        claims.truncate(MAX_ALSO);
+        Ownership { verdict, claims }
     }
 
     fn claims(&self, image: &Image, layer: usize, path: &[u8]) -> &[Claim] {

@@ -17,6 +17,7 @@ mod determinism;
 mod dockerfile;
 mod engine;
 mod example;
+mod explain;
 mod forms;
 mod invariants;
 mod life;
