@@ -101,7 +101,7 @@ pub(super) fn judge(matched: &Match<'_>, groups: &Groups<'_>, mut trail: Trail) 
     Some(verdict.candidate(matched.number, rule, matched.span.clone(), secret, decoding, host_after(matched.text, matched.span.end)))
 }
 
-/// A block's text without its opening and closing marks, which say what it is and are no secret.
+/// A block's text without its opening and closing marks, which say what it is and are no secret, nor is the public half of a key.
 fn without_marks(rule: &Rule, secret: Vec<u8>) -> Vec<u8> {
     let marks = match &rule.matcher {
         Matcher::Block(block) => Some((block.begin.len(), block.end.len())),
@@ -109,7 +109,7 @@ fn without_marks(rule: &Rule, secret: Vec<u8>) -> Vec<u8> {
         _ => None,
     };
     let Some((begin, end)) = marks else { return secret };
-    let inner = secret.get(begin..secret.len().saturating_sub(end)).map(<[u8]>::trim_ascii);
+    let inner = secret.get(begin..secret.len().saturating_sub(end)).map(<[u8]>::trim_ascii).map(structure::private_text);
     inner.filter(|inner| !inner.is_empty()).map(<[u8]>::to_vec).unwrap_or(secret)
 }
 
