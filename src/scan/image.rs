@@ -4,13 +4,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::Results;
 use super::base::Inheritance;
 use super::blob::BlobResult;
 use super::crew::Crew;
 use super::documents::{self, InDocument};
 use super::gather::Found;
-use super::public::Recorded;
+use super::public::{Recorded, compiled};
+use super::{PublicFiles, Results};
 use crate::detect::Candidate;
 use crate::finding::fingerprint::Sealed;
 use crate::finding::{
@@ -39,6 +39,10 @@ pub(super) fn assemble(target: &Reference, contents: Contents, results: &Results
         Assembly { image, number, results, crew, inheritance: &inheritance, recorded: &recorded }.run(scan);
         pair(&mut scan.findings[before..]);
         counterparts(image, results, &mut scan.findings[before..]);
+        recorded.doubt(&mut scan.findings[before..], image);
+        if crew.options.public_files == PublicFiles::Suppress {
+            compiled::suppress(crew, &mut scan.findings[before..]);
+        }
         for (index, layer) in image.layers.iter().enumerate() {
             if let Some(key) = &layer.blob {
                 owners.entry(key).or_insert_with(|| label(&source, image, index, layer));

@@ -5,6 +5,9 @@
 //! the layer has to be one that the package manager made ([`is_installed`]), not a copy of files; and the package has to be one
 //! that is published, since the image's own package would record the hash of its own secret. A claim that falls short of this is a note.
 
+pub(super) mod compiled;
+mod tested;
+
 use std::collections::{HashMap, HashSet};
 
 use super::base::history;
@@ -16,10 +19,12 @@ use crate::oci::HistoryStep;
 use crate::source::{BlobKey, Image};
 
 /// What the databases of each blob say of the files in which something was found.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Recorded<'r> {
     by_blob: HashMap<&'r BlobKey, Claims>,
-    is_off: bool,
+    /// The paths that they were asked about, in canonical form.
+    asked: HashSet<Vec<u8>>,
+    public_files: PublicFiles,
 }
 
 impl<'r> Recorded<'r> {
@@ -28,18 +33,16 @@ impl<'r> Recorded<'r> {
         let found = results.values().flat_map(|result| &result.found);
         let concerned = found.filter(|found| found.candidate.suppressed.is_none() && found.hashes.is_some());
         let paths: HashSet<Vec<u8>> = concerned.map(|found| packages::canonical(&found.entry.path)).collect();
-        let is_off = public_files == PublicFiles::Report;
-        if is_off || paths.is_empty() {
-            return Self { is_off, ..Self::default() };
-        }
+        let asked = if public_files == PublicFiles::Suppress { paths } else { HashSet::new() };
         let with_databases = results.iter().filter(|(_, result)| !result.databases.is_empty());
-        let by_blob = with_databases.map(|(key, result)| (key, packages::claims(&result.databases, &paths))).collect();
-        Self { by_blob, is_off }
+        let by_blob = with_databases.map(|(key, result)| (key, packages::claims(&result.databases, &asked)));
+        let by_blob = if asked.is_empty() { HashMap::new() } else { by_blob.collect() };
+        Self { by_blob, asked, public_files }
     }
 
     /// Suppresses a finding in a file of `layer`, if the file is public.
     pub(super) fn judge(&self, finding: &mut Finding, image: &Image, layer: usize, path: &[u8], hashes: &FileHashes) {
-        if self.is_off || finding.suppressed.is_some() {
+        if self.public_files == PublicFiles::Report || finding.suppressed.is_some() {
             return;
         }
         if let Some(file) = known::find(hashes) {
@@ -64,7 +67,7 @@ impl<'r> Recorded<'r> {
     pub(super) fn ownership(&self, finding: &Finding, image: &Image, layer: usize, path: &[u8], hashes: Option<&FileHashes>) -> Ownership {
         use OwnershipVerdict::*;
         let none = |verdict| Ownership { verdict, claims: Vec::new() };
-        if self.is_off {
+        if self.public_files == PublicFiles::Report {
             return none(Off);
         }
         if finding.suppressed.is_some() {
