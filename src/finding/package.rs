@@ -12,6 +12,8 @@ pub enum Manager {
     Dpkg,
     /// Alpine's.
     Apk,
+    /// That of Fedora, Red Hat, SUSE and their derivatives.
+    Rpm,
     /// Python distributions, whatever installed them.
     Python,
     /// npm.
@@ -20,13 +22,14 @@ pub enum Manager {
 
 impl Manager {
     /// All.
-    pub const ALL: [Manager; 4] = [Manager::Dpkg, Manager::Apk, Manager::Python, Manager::Npm];
+    pub const ALL: [Manager; 5] = [Manager::Dpkg, Manager::Apk, Manager::Rpm, Manager::Python, Manager::Npm];
 
     /// The word in reports and in the list of public files.
     pub fn as_str(self) -> &'static str {
         match self {
             Manager::Dpkg => "dpkg",
             Manager::Apk => "apk",
+            Manager::Rpm => "rpm",
             Manager::Python => "python",
             Manager::Npm => "npm",
         }
@@ -38,7 +41,7 @@ impl FromStr for Manager {
 
     fn from_str(text: &str) -> Result<Self, UnknownLevel> {
         let known = Self::ALL.into_iter().find(|manager| manager.as_str() == text);
-        known.ok_or_else(|| UnknownLevel { given: text.to_owned(), what: "package manager", known: "dpkg, apk, python, npm" })
+        known.ok_or_else(|| UnknownLevel { given: text.to_owned(), what: "package manager", known: "dpkg, apk, rpm, python, npm" })
     }
 }
 
