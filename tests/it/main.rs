@@ -29,6 +29,8 @@ mod postgres;
 mod public;
 mod real_tools;
 mod registry;
+#[cfg(unix)]
+mod rpm;
 mod rules;
 mod shapes;
 mod state;
