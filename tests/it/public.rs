@@ -310,6 +310,15 @@ fn a_key_that_a_package_tests_itself_with_is_a_guess_unless_something_speaks_aga
     for path in ["/srv/app/node_modules/tls/server.pem", "/srv/app/test/server.pem"] {
         fails(&scan_image(&ImageBuilder::new().layer("COPY . /srv/app", |layer| layer.file(path, key()))), true);
     }
+    // So is a password hash, and a token that was issued is not.
+    const HASHES: &str = "/srv/app/node_modules/tls/test/hashes.js";
+    let hash = secret("unix-password-hash", "tested");
+    fails(&scan_image(&ImageBuilder::new().layer("COPY . /", |layer| layer.file(HASHES, format!("hash = '{hash}'\n")))), false);
+    fails(
+        &scan_image(&ImageBuilder::new().layer("COPY . /", |layer| layer.file("/srv/app/hashes.js", format!("hash = '{hash}'\n")))),
+        true,
+    );
+    fails(&scan_image(&ImageBuilder::new().layer("COPY . /", |layer| layer.file(HASHES, body("issued")))), true);
     // A database has the path, with another hash: somebody changed the file.
     let changed = ImageBuilder::new().layer("COPY . /", |layer| {
         layer.file(PEM, key());

@@ -164,7 +164,10 @@ mod tests {
             // The 64 bytes of the seed and its public point, in base64, are all there.
             assert!(private.len() >= 64 * 4 / 3 && private.len() < whole.len() / 2, "{private}");
         }
-        for other in [sample::openssh("aes256-ctr", &mut || 0x17), sample::pkcs1(&mut || 0x6b), bytes[..90].to_vec()] {
+        let encrypted = wrapped(&sample::openssh("aes256-ctr", &mut || 0x17), "\n");
+        let private = private_text(encrypted.as_bytes());
+        assert!(private.len() > 150 && encrypted.as_bytes().ends_with(private) && !encrypted.as_bytes().starts_with(private));
+        for other in [sample::pkcs1(&mut || 0x6b), bytes[..90].to_vec()] {
             let text = wrapped(&other, "\n");
             assert_eq!(private_text(text.as_bytes()), text.as_bytes());
         }

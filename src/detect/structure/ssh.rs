@@ -91,15 +91,19 @@ pub(super) fn parse(bytes: &[u8]) -> Parsed {
     if whole { Parsed::Proved(Facts::key(key)) } else { Parsed::Plausible(Facts::key(key)) }
 }
 
-/// How many of the container's first bytes are public: all up to the private numbers of a key without a passphrase, since the public key
-/// stands beside them once more.
+/// How many of the container's first bytes are public: all up to what is encrypted, or up to the private numbers of a key without a
+/// passphrase, since the public key stands beside them once more.
 pub(super) fn public_length(bytes: &[u8]) -> Option<usize> {
     let mut reader = bytes.strip_prefix(MAGIC).map(Reader)?;
-    if cipher(&mut reader)? || reader.number()? != 1 {
+    let is_encrypted = cipher(&mut reader)?;
+    if reader.number()? != 1 {
         return None;
     }
     reader.string()?;
     let secret = reader.string()?;
+    if is_encrypted {
+        return bytes.len().checked_sub(secret.len() + reader.0.len());
+    }
     let mut numbers = Reader(secret.get(8..)?);
     let public = match numbers.string()? {
         b"ssh-ed25519" => 1,

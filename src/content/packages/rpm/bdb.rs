@@ -12,11 +12,35 @@ const OFF_PAGE: u8 = 3;
 /// A value in its place.
 const KEY_DATA: u8 = 1;
 
+/// Of the bytes of a number.
+#[derive(Clone, Copy)]
+enum Order {
+    Little,
+    Big,
+}
+
+impl Order {
+    fn long(self, bytes: &[u8], at: usize) -> Option<u32> {
+        let bytes = *bytes.get(at..)?.first_chunk()?;
+        Some(match self {
+            Order::Little => u32::from_le_bytes(bytes),
+            Order::Big => u32::from_be_bytes(bytes),
+        })
+    }
+
+    fn short(self, bytes: &[u8], at: usize) -> Option<usize> {
+        let bytes = *bytes.get(at..)?.first_chunk()?;
+        Some(usize::from(match self {
+            Order::Little => u16::from_le_bytes(bytes),
+            Order::Big => u16::from_be_bytes(bytes),
+        }))
+    }
+}
+
 struct Database<'a> {
     bytes: &'a [u8],
     page_size: usize,
-    long: fn([u8; 4]) -> u32,
-    short: fn([u8; 2]) -> u16,
+    order: Order,
     /// Pages that may still be read: chains that lead in circles end.
     budget: usize,
 }
@@ -31,15 +55,10 @@ pub(super) fn blobs(bytes: &[u8], tell: &mut dyn FnMut(&[u8])) {
 
 impl<'a> Database<'a> {
     fn open(bytes: &'a [u8]) -> Option<Self> {
-        let magic = *bytes.get(12..)?.first_chunk()?;
-        let (long, short): (fn([u8; 4]) -> u32, fn([u8; 2]) -> u16) = match magic {
-            little if u32::from_le_bytes(little) == MAGIC => (u32::from_le_bytes, u16::from_le_bytes),
-            big if u32::from_be_bytes(big) == MAGIC => (u32::from_be_bytes, u16::from_be_bytes),
-            _ => return None,
-        };
-        let page_size = usize::try_from(long(*bytes.get(20..)?.first_chunk()?)).ok()?;
+        let order = [Order::Little, Order::Big].into_iter().find(|order| order.long(bytes, 12) == Some(MAGIC))?;
+        let page_size = usize::try_from(order.long(bytes, 20)?).ok()?;
         let is_sound = page_size.is_power_of_two() && (512..=65_536).contains(&page_size);
-        is_sound.then_some(Self { bytes, page_size, long, short, budget: 2 * (bytes.len() / page_size) + 2 })
+        is_sound.then_some(Self { bytes, page_size, order, budget: 2 * (bytes.len() / page_size) + 2 })
     }
 
     fn page(&mut self, number: usize) -> Option<&'a [u8]> {
@@ -49,11 +68,7 @@ impl<'a> Database<'a> {
     }
 
     fn long_at(&self, page: &[u8], at: usize) -> Option<usize> {
-        usize::try_from((self.long)(*page.get(at..)?.first_chunk()?)).ok()
-    }
-
-    fn short_at(&self, page: &[u8], at: usize) -> Option<usize> {
-        Some(usize::from((self.short)(*page.get(at..)?.first_chunk()?)))
+        usize::try_from(self.order.long(page, at)?).ok()
     }
 
     fn page_of_table(&mut self, number: usize, tell: &mut dyn FnMut(&[u8])) -> Option<()> {
@@ -61,11 +76,11 @@ impl<'a> Database<'a> {
         if !HASH.contains(page.get(25)?) {
             return None;
         }
-        let entries = self.short_at(page, 20)?;
+        let entries = self.order.short(page, 20)?;
         // Keys and values in turn, from the page's end: an item ends where the one before it begins.
         for index in (1..entries).step_by(2) {
-            let at = self.short_at(page, HEAD + 2 * index)?;
-            let end = self.short_at(page, HEAD + 2 * (index - 1))?;
+            let at = self.order.short(page, HEAD + 2 * index)?;
+            let end = self.order.short(page, HEAD + 2 * (index - 1))?;
             match *page.get(at)? {
                 OFF_PAGE => {
                     let (first, length) = (self.long_at(page, at + 4)?, self.long_at(page, at + 8)?);
@@ -89,7 +104,7 @@ impl<'a> Database<'a> {
         let mut next = first;
         while blob.len() < length {
             let page = self.page(next).filter(|page| page[25] == OVERFLOW)?;
-            let used = self.short_at(page, 22)?;
+            let used = self.order.short(page, 22)?;
             blob.extend_from_slice(page.get(HEAD..HEAD.checked_add(used)?)?);
             next = self.long_at(page, 16)?;
         }
