@@ -34,7 +34,7 @@ fn plain(armor: &Armor<'_>, bytes: &[u8]) -> Parsed {
     }
     match key::parse(bytes) {
         Some(facts) => Parsed::Proved(Facts::key(facts)),
-        None if armor.complete && is_abridged(bytes) => Parsed::Dummy {
+        None if armor.complete && key::is_key_shaped(bytes) && is_abridged(bytes) => Parsed::Dummy {
             reason: "placeholder",
             detail: "the block is closed and holds less than a quarter of the key that it begins".to_owned(),
         },
