@@ -1,7 +1,7 @@
 //! `rpmdb.sqlite`: the table `Packages` has a header in each row (sqlite.org, "Database File Format"). What stands in a write-ahead log
 //! beside it is not read: images are made by programs that close their database.
 
-/// Longest name, statement or other text of the schema that is looked at.
+/// Deepest tree that is walked.
 const MAX_DEPTH: usize = 20;
 
 const INTERIOR: u8 = 0x05;
