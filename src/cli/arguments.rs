@@ -11,6 +11,7 @@ use clap_complete::Shell;
 
 use super::audit::AuditArguments;
 use super::examples;
+use super::explain::ExplainArguments;
 use super::registry::RegistryArguments;
 use super::size::Size;
 use crate::finding::{Confidence, Gaps, Gate, Scope, Severity, UnknownLevel, Whose};
@@ -44,6 +45,8 @@ pub(super) enum Verb {
     Convert(ConvertArguments),
     /// Say what is new, moved, fixed and still there in an image or report since another one
     Diff(Box<DiffArguments>),
+    /// Say how a finding came about, and what to write where to accept it
+    Explain(Box<ExplainArguments>),
     /// Keep what is known of images, so that only new findings fail
     Baseline(BaselineArguments),
     /// List the files that layers in a registry say they have, without fetching the layers (eStargz, zstd:chunked)
@@ -110,6 +113,8 @@ Examples:
   What a running container would see, and what is deleted but still there:
       layersift scan app.tar --scope final
       layersift scan app.tar --scope deleted
+  Why each of them is one:
+      layersift scan app.tar --explain
   Fail on what the image itself brought, not on what its base image has:
       layersift scan app.tar --base oci:base --gate own
 
@@ -147,6 +152,10 @@ pub(super) struct ScanArguments {
     /// List suppressed findings in the table too, with the reason
     #[arg(long, help_heading = "Report")]
     pub(super) show_suppressed: bool,
+
+    /// Say how each finding came about: what woke the rule, the checks, the score, whose file it is; reports in JSON have it as data
+    #[arg(long, help_heading = "Report")]
+    pub(super) explain: bool,
 
     /// The Dockerfile that the images were built from: say which of its lines brought each secret, and what to write instead
     #[arg(long, value_name = "FILE", help_heading = "Report")]

@@ -12,7 +12,7 @@ use crate::finding::fingerprint::Key;
 use crate::finding::{Baseline, Compared, Finding, Novelty, Remembered, Scan};
 use crate::report::sanitise::terminal;
 use crate::report::{Exposure, Redactor, remember};
-use crate::scan::Outcome;
+use crate::scan::{Explain, Outcome};
 
 /// Exit code of a comparison that found something new.
 const NEW: u8 = 1;
@@ -44,14 +44,14 @@ fn create(arguments: &KnownArguments, layers: &Layers) -> Result<u8, CliError> {
         return Err(CliError::BaselineExists { path: arguments.file.clone() });
     }
     let key = key::load(arguments.read.key_file.as_deref())?;
-    let outcome = scan::read(&arguments.read, layers, key)?;
+    let outcome = scan::read(&arguments.read, layers, key, Explain::Nothing)?;
     keep(arguments, &outcome, None)
 }
 
 fn update(arguments: &KnownArguments, layers: &Layers) -> Result<u8, CliError> {
     let key = key::load(arguments.read.key_file.as_deref())?;
     let former = load(&arguments.file, key.as_ref())?;
-    let mut outcome = scan::read(&arguments.read, layers, key)?;
+    let mut outcome = scan::read(&arguments.read, layers, key, Explain::Nothing)?;
     let compared = former.compare(&mut outcome.scan);
     keep(arguments, &outcome, Some(compared))
 }
@@ -59,7 +59,7 @@ fn update(arguments: &KnownArguments, layers: &Layers) -> Result<u8, CliError> {
 fn diff(arguments: &KnownArguments, layers: &Layers) -> Result<u8, CliError> {
     let key = key::load(arguments.read.key_file.as_deref())?;
     let former = load(&arguments.file, key.as_ref())?;
-    let mut outcome = scan::read(&arguments.read, layers, key)?;
+    let mut outcome = scan::read(&arguments.read, layers, key, Explain::Nothing)?;
     let compared = former.compare(&mut outcome.scan);
     let redactor = Redactor::new(&outcome.scan, Exposure::Redacted);
     Output::Stdout.write(|out| changes(&outcome.scan, &redactor, compared, out))?;

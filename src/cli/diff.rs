@@ -1,7 +1,5 @@
 //! `layersift diff`: what has changed from one image or report to another.
 
-use std::path::Path;
-
 use super::arguments::{DiffArguments, ReadArguments};
 use super::config::Layers;
 use super::error::CliError;
@@ -11,10 +9,8 @@ use super::{FATAL, baseline, key, note, report_file, scan};
 use crate::finding::fingerprint::Key;
 use crate::finding::{BaselineError, Scan};
 use crate::report::{Colour, Context, Exposure, FormatName, Redactor, Suppressed, Times};
-use crate::scan::Outcome;
+use crate::scan::{Explain, Outcome};
 
-/// Says that what follows is a report, whatever it looks like.
-const REPORT: &str = "report:";
 /// Exit code for something new.
 const NEW: u8 = 1;
 
@@ -51,12 +47,11 @@ pub(super) fn run(arguments: &DiffArguments, layers: &Layers) -> Result<u8, CliE
 
 /// Reads a report or scans an image; none, and said so, where the image cannot be opened.
 fn one(target: &str, arguments: &ReadArguments, layers: &Layers, key: Option<&Key>) -> Result<Option<Scan>, CliError> {
-    let report = target.strip_prefix(REPORT).or_else(|| report_file::is_report(Path::new(target)).then_some(target));
-    if let Some(path) = report {
-        return report_file::load(Path::new(path)).map(|loaded| Some(loaded.scan));
+    if let Some(path) = report_file::named(target) {
+        return report_file::load(path).map(|loaded| Some(loaded.scan));
     }
     let arguments = ReadArguments { targets: vec![target.to_owned()], ..arguments.clone() };
-    let Outcome { scan, failures, .. } = scan::read(&arguments, layers, key.cloned())?;
+    let Outcome { scan, failures, .. } = scan::read(&arguments, layers, key.cloned(), Explain::Nothing)?;
     scan::complain_of(&failures, &Redactor::new(&scan, Exposure::Redacted));
     Ok(failures.is_empty().then_some(scan))
 }

@@ -76,6 +76,23 @@ pub(super) enum CliError {
         /// How many there are.
         given: usize,
     },
+    /// An explanation of nothing.
+    #[error("there is no finding to explain: an image or a report and at least one fingerprint are needed")]
+    NothingToExplain,
+    /// A fingerprint that no finding has.
+    #[error("there is no finding whose fingerprint begins with `{id}`")]
+    NoSuchFinding {
+        /// What was asked for.
+        id: String,
+    },
+    /// The beginning of several fingerprints.
+    #[error("`{id}` begins the fingerprints of several findings: {}", .those.join(", "))]
+    ManyFindings {
+        /// What was asked for.
+        id: String,
+        /// The first of them.
+        those: Vec<String>,
+    },
     /// A comparison of what cannot be compared.
     #[error("cannot compare with {old}: {error}")]
     OtherKey {
@@ -237,6 +254,11 @@ impl CliError {
                 Some("if a later layersift wrote it, that one can read it")
             }
             CliError::NotTwo { .. } => Some("layersift diff OLD NEW"),
+            CliError::NothingToExplain => Some("layersift explain REPORT|IMAGE FINGERPRINT"),
+            CliError::NoSuchFinding { .. } => {
+                Some("`id` in a JSON report is the fingerprint; it is another one with another key (--key-file or LAYERSIFT_KEY)")
+            }
+            CliError::ManyFindings { .. } => Some("give more of it"),
             CliError::OtherKey { .. } => Some("scan both with the same key (--key-file or LAYERSIFT_KEY), or both without one"),
             CliError::BaselineExists { .. } => Some("`layersift baseline update` writes it anew and says what changed"),
             CliError::Dockerfile { error: DockerfileError::NoSuchStage { .. }, .. } => {

@@ -16,6 +16,7 @@ mod diff;
 mod dockerfile;
 mod error;
 mod examples;
+mod explain;
 mod key;
 mod man;
 mod output;
@@ -76,6 +77,7 @@ fn perform(words: &[OsString]) -> Result<u8, CliError> {
         Verb::Audit(arguments) => audit::run(&arguments, &layers),
         Verb::Convert(arguments) => convert::run(&arguments),
         Verb::Diff(arguments) => diff::run(&arguments, &layers),
+        Verb::Explain(arguments) => explain::run(&arguments, &layers),
         Verb::Baseline(arguments) => baseline::run(arguments, &layers),
         Verb::Rules(arguments) => rules::run(arguments),
         Verb::Toc(arguments) => toc::run(&arguments),

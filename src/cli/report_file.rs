@@ -11,6 +11,8 @@ use crate::report;
 
 /// Longest report that is read. One of 100,000 findings has some 200 MB.
 const MAX_BYTES: u64 = 2 << 30;
+/// Says that what follows is a report, whatever it looks like.
+const REPORT: &str = "report:";
 /// How far a report is looked for the word that every one begins with.
 const HEAD: u64 = 4096;
 
@@ -45,8 +47,14 @@ fn text(input: impl Read) -> io::Result<String> {
     Ok(text)
 }
 
+/// The report that `target` names, where images can be named as well; none for an image.
+pub(super) fn named(target: &str) -> Option<&Path> {
+    let named = target.strip_prefix(REPORT).or_else(|| is_report(Path::new(target)).then_some(target));
+    named.map(Path::new)
+}
+
 /// Whether the file at `path` looks like a report: no image begins with a brace.
-pub(super) fn is_report(path: &Path) -> bool {
+fn is_report(path: &Path) -> bool {
     if !path.is_file() {
         return false;
     }

@@ -15,7 +15,7 @@ use crate::finding::fingerprint::Key;
 use crate::finding::{Filter, Gate, Reason, Scan};
 use crate::report::{Colour, Context, Exposure, Redactor, Suppressed, Times};
 use crate::rule::RuleSet;
-use crate::scan::{self, Base, Comments, Failure, Options, Outcome, PublicFiles, Verify};
+use crate::scan::{self, Base, Comments, Explain, Failure, Options, Outcome, PublicFiles, Verify};
 use crate::source::Reference;
 
 /// What to make of a scan.
@@ -55,7 +55,9 @@ pub(super) fn run_on(arguments: &ScanArguments, targets: Targets, layers: &Layer
     // To show a secret, or to find it in a Dockerfile, takes its text, which is not kept.
     let wants_secrets = plan.exposure == Exposure::Shown || dockerfile.is_some();
     let secrets = if wants_secrets { Secrets::Wanted } else { Secrets::Redacted };
-    let mut outcome = read_with(&arguments.read, targets, &rules, key, &arguments.base, &streams, secrets)?;
+    let explain = if arguments.explain { Explain::Candidates } else { Explain::Nothing };
+    let asked = Asked { bases: &arguments.base, secrets, explain };
+    let mut outcome = read_with(&arguments.read, targets, &rules, key, &streams, &asked)?;
     allow::apply(&allowed, &arguments.read, &mut outcome, now());
     if let Some(baseline) = baseline {
         baseline.compare(&mut outcome.scan);
@@ -69,10 +71,11 @@ pub(super) fn run_on(arguments: &ScanArguments, targets: Targets, layers: &Layer
 }
 
 /// Scans what `arguments` name, and suppresses what is allowed.
-pub(super) fn read(arguments: &ReadArguments, layers: &Layers, key: Option<Key>) -> Result<Outcome, CliError> {
+pub(super) fn read(arguments: &ReadArguments, layers: &Layers, key: Option<Key>, explain: Explain) -> Result<Outcome, CliError> {
     let allowed = allow::load(&arguments.allow, layers)?;
     let (rules, targets) = (load_rules(arguments)?, targets(arguments));
-    let mut outcome = read_with(arguments, targets, &rules, key, &[], &Streams::none(), Secrets::Redacted)?;
+    let asked = Asked { bases: &[], secrets: Secrets::Redacted, explain };
+    let mut outcome = read_with(arguments, targets, &rules, key, &Streams::none(), &asked)?;
     allow::apply(&allowed, arguments, &mut outcome, now());
     Ok(outcome)
 }
@@ -85,25 +88,32 @@ fn load_rules(arguments: &ReadArguments) -> Result<RuleSet, CliError> {
     Ok(rules)
 }
 
-/// Scans `targets` with `rules`; they may be built on the images that `bases` names. `streams` are told of layers as they are read.
+/// What only some verbs ask of a scan.
+struct Asked<'a> {
+    /// The images that those scanned may be built on, as typed.
+    bases: &'a [String],
+    secrets: Secrets,
+    explain: Explain,
+}
+
+/// Scans `targets` with `rules`. `streams` are told of layers as they are read.
 fn read_with(
     arguments: &ReadArguments,
     targets: Targets,
     rules: &RuleSet,
     key: Option<Key>,
-    bases: &[String],
     streams: &Streams,
-    secrets: Secrets,
+    asked: &Asked<'_>,
 ) -> Result<Outcome, CliError> {
     // A stream has a line for each layer that is read, with what was found there.
-    let cache = if streams.is_none() { cache::open(arguments, secrets) } else { None };
+    let cache = if streams.is_none() { cache::open(arguments, asked.secrets) } else { None };
     let registry = arguments.registry.options(&targets.references)?;
-    let bases = base::open(bases, arguments, &registry)?;
+    let bases = base::open(asked.bases, arguments, &registry)?;
     if !arguments.quiet {
         bases.iter().flat_map(Base::taken).for_each(|text| note("note", &clean(text)));
     }
     let mut notes: Vec<String> = bases.iter().flat_map(Base::notes).cloned().collect();
-    let options = Options { bases, registry, cache: cache.clone(), ..options(arguments, key) };
+    let options = Options { bases, registry, cache: cache.clone(), explain: asked.explain, ..options(arguments, key) };
     streams.start(&scan::begin(rules, &options));
     let wanted = !arguments.quiet && !arguments.no_progress && !streams.on_stdout();
     let watch = Watch { progress: progress::progress(wanted), streams };

@@ -9,9 +9,10 @@ use super::documentation::is_shown_url;
 use super::matching::Score;
 use super::placeholder::{Placeholder, is_wordlike, placeholder, randomness};
 use super::structure::{self, Facts, Parsed, StructureKind};
+use super::trail::Trail;
 use super::{Candidate, Chunk, entropy};
 use crate::content::kind::Kind;
-use crate::finding::{Confidence, Secret, Suppression};
+use crate::finding::{Check, CheckOutcome, Confidence, Secret, Suppression};
 use crate::oci::Digest;
 use crate::rule::{Decode, Matcher, Mismatch, Rule};
 
@@ -35,7 +36,7 @@ pub(super) struct Match<'a> {
 type Groups<'a> = dyn Fn(&str) -> Option<Range<usize>> + 'a;
 
 /// Runs a rule's checks on its match.
-pub(super) fn judge(matched: &Match<'_>, groups: &Groups<'_>) -> Option<Candidate> {
+pub(super) fn judge(matched: &Match<'_>, groups: &Groups<'_>, mut trail: Trail) -> Option<Candidate> {
     let rule = matched.rule;
     let raw = &matched.text[matched.span.clone()];
     let mut decoding = matched.decoding.to_vec();
@@ -58,24 +59,39 @@ pub(super) fn judge(matched: &Match<'_>, groups: &Groups<'_>) -> Option<Candidat
     }
     if let Some(check) = &rule.entropy {
         let group = groups(&check.group).unwrap_or_else(|| matched.span.clone());
-        if entropy::shannon(&matched.text[group]) < check.min {
+        let measured = entropy::shannon(&matched.text[group]);
+        if measured < check.min {
             return None;
         }
+        trail.note(Check::Entropy, CheckOutcome::Passed, || format!("{measured:.1} bits a character, {:.1} at least", check.min));
     }
-    let mut verdict = Verdicts {
-        confidence: matched.score.unwrap_or(rule.confidence),
-        suppressed: dummy(matched, &secret, groups)?,
-        facts: Facts::default(),
-    };
+    let suppressed = dummy(matched, &secret, groups)?;
+    trail.note(Check::Placeholder, outcome(suppressed.is_none()), || match &suppressed {
+        Some(dummy) => dummy.detail.clone(),
+        None => "it stands for nothing but itself".to_owned(),
+    });
+    if let Some(confidence) = matched.score {
+        trail.note(Check::Score, CheckOutcome::Passed, || format!("{confidence}, after what the kind of file says"));
+    }
+    let mut verdict = Verdicts { confidence: matched.score.unwrap_or(rule.confidence), suppressed, facts: Facts::default(), trail };
     if let Some(kind) = rule.structure {
-        verdict.structure(structure::parse(kind, &secret))?;
+        verdict.structure(kind, structure::parse(kind, &secret))?;
     }
     verdict.checksum(matched, raw, groups);
     if let Some(account) = groups("account") {
         verdict.facts.note = Some(format!("for {}", String::from_utf8_lossy(&matched.text[account])));
     }
     verdict.doubt(matched, &secret, groups);
-    if rule.allow.iter().any(|allow| allow.get().is_some_and(|allow| allow.is_match(&secret))) {
+    let is_well_known = rule.allow.iter().any(|allow| allow.get().is_some_and(|allow| allow.is_match(&secret)));
+    if !rule.allow.is_empty() {
+        let said = if is_well_known {
+            "it is a value that the provider publishes"
+        } else {
+            "it is none of the values that the provider publishes"
+        };
+        verdict.trail.note(Check::WellKnown, outcome(!is_well_known), || said.to_owned());
+    }
+    if is_well_known {
         verdict.suppressed = Some(Suppression {
             reason: "well-known".into(),
             detail: "a value that the provider's documentation or tools publish".to_owned(),
@@ -85,7 +101,7 @@ pub(super) fn judge(matched: &Match<'_>, groups: &Groups<'_>) -> Option<Candidat
     Some(verdict.candidate(matched.number, rule, matched.span.clone(), secret, decoding, host_after(matched.text, matched.span.end)))
 }
 
-/// A block's text without its opening and closing marks, which say what it is and are no secret.
+/// A block's text without its opening and closing marks, which say what it is and are no secret, nor is the public half of a key.
 fn without_marks(rule: &Rule, secret: Vec<u8>) -> Vec<u8> {
     let marks = match &rule.matcher {
         Matcher::Block(block) => Some((block.begin.len(), block.end.len())),
@@ -93,7 +109,7 @@ fn without_marks(rule: &Rule, secret: Vec<u8>) -> Vec<u8> {
         _ => None,
     };
     let Some((begin, end)) = marks else { return secret };
-    let inner = secret.get(begin..secret.len().saturating_sub(end)).map(<[u8]>::trim_ascii);
+    let inner = secret.get(begin..secret.len().saturating_sub(end)).map(<[u8]>::trim_ascii).map(structure::private_text);
     inner.filter(|inner| !inner.is_empty()).map(<[u8]>::to_vec).unwrap_or(secret)
 }
 
@@ -107,11 +123,18 @@ fn armour(text: &[u8]) -> Option<(usize, usize)> {
 }
 
 /// A file that is itself the secret. What is reported of it is the digest of its bytes.
-pub(super) fn whole_file(number: u32, rule: &Rule, proof: Option<StructureKind>, head: &[u8], chunk: &Chunk<'_>) -> Option<Candidate> {
-    let mut verdict = Verdicts { confidence: rule.confidence, suppressed: None, facts: Facts::default() };
+pub(super) fn whole_file(
+    number: u32,
+    rule: &Rule,
+    proof: Option<StructureKind>,
+    head: &[u8],
+    chunk: &Chunk<'_>,
+    trail: Trail,
+) -> Option<Candidate> {
+    let mut verdict = Verdicts { confidence: rule.confidence, suppressed: None, facts: Facts::default(), trail };
     let bytes = if chunk.is_end { chunk.bytes } else { head };
     if let Some(kind) = proof {
-        verdict.structure(structure::parse(kind, bytes))?;
+        verdict.structure(kind, structure::parse(kind, bytes))?;
     }
     let digest = Digest::sha256(bytes).to_string();
     Some(verdict.candidate(number, rule, 0..head.len().min(16), Secret::new(digest.into_bytes(), 0), Vec::new(), None))
@@ -122,11 +145,23 @@ struct Verdicts {
     confidence: Confidence,
     suppressed: Option<Suppression>,
     facts: Facts,
+    trail: Trail,
+}
+
+fn outcome(is_passed: bool) -> CheckOutcome {
+    if is_passed { CheckOutcome::Passed } else { CheckOutcome::Failed }
 }
 
 impl Verdicts {
     /// None if the text is not of the structure at all.
-    fn structure(&mut self, parsed: Parsed) -> Option<()> {
+    fn structure(&mut self, kind: StructureKind, parsed: Parsed) -> Option<()> {
+        let (outcome, said) = match &parsed {
+            Parsed::Proved(_) => (CheckOutcome::Passed, "proved to its parts"),
+            Parsed::Plausible(_) => (CheckOutcome::Passed, "of the form, without proof"),
+            Parsed::Dummy { .. } => (CheckOutcome::Failed, "of the form, and a sample"),
+            Parsed::No => return None,
+        };
+        self.trail.note(Check::Structure, outcome, || format!("{}: {said}", kind.name()));
         match parsed {
             Parsed::Proved(facts) => {
                 self.confidence = Confidence::Confirmed;
@@ -142,7 +177,14 @@ impl Verdicts {
     fn checksum(&mut self, matched: &Match<'_>, raw: &[u8], groups: &Groups<'_>) {
         let Some(check) = &matched.rule.checksum else { return };
         let group = |name: &Option<String>| name.as_ref().and_then(|name| groups(name)).map(|range| &matched.text[range]);
-        match (checksum::verify(check.kind, raw, group(&check.over), group(&check.equals)), check.mismatch) {
+        let verdict = checksum::verify(check.kind, raw, group(&check.over), group(&check.equals));
+        let (outcome, said) = match verdict {
+            Verdict::Match => (CheckOutcome::Passed, "agrees"),
+            Verdict::Mismatch => (CheckOutcome::Failed, "is wrong"),
+            Verdict::NotApplicable => (CheckOutcome::Silent, "is not there to be checked"),
+        };
+        self.trail.note(Check::Checksum, outcome, || format!("the {} {said}", check.kind.name()));
+        match (verdict, check.mismatch) {
             (Verdict::Match, _) => {
                 self.confidence = Confidence::Confirmed;
                 self.suppressed = None;
@@ -166,11 +208,18 @@ impl Verdicts {
             return;
         }
         let is_broad = matched.rule.is_broad();
-        if is_broad && (matched.kind == Kind::Sample || is_shown_url(matched.text, &matched.span)) {
+        let is_shown = is_broad && (matched.kind == Kind::Sample || is_shown_url(matched.text, &matched.span));
+        if is_shown {
             self.confidence = Confidence::Possible;
         }
         let body = body(matched, secret, groups);
         let reads_like_words = is_wordlike(body) || (is_broad && (body.len() < 6 || randomness(body) < 0.35));
+        let said = match (is_shown, reads_like_words) {
+            (true, _) => "it stands where examples do",
+            (false, true) => "it reads as words",
+            (false, false) => "it does not read as words, nor stand where examples do",
+        };
+        self.trail.note(Check::Words, outcome(!is_shown && !reads_like_words), || said.to_owned());
         if self.confidence == Confidence::Likely && reads_like_words {
             self.confidence = Confidence::Possible;
         }
@@ -198,6 +247,7 @@ impl Verdicts {
             expires: self.facts.expires,
             host,
             rank: rule.rank(),
+            explanation: self.trail.into_explanation(),
         }
     }
 }

@@ -7,8 +7,9 @@ use regex::bytes::Captures;
 use super::assignment::Found;
 use super::checks::{self, Match};
 use super::prefilter::Hit;
+use super::trail::Trail;
 use super::{Chunk, Search, assignment, generic};
-use crate::finding::Confidence;
+use crate::finding::{Confidence, MatcherKind};
 use crate::rule::{Assignment, Block, Marker, Matcher, Rule, Scorer};
 
 /// Longest first part of a file that path rules look at.
@@ -39,7 +40,8 @@ fn marker(search: &mut Search<'_>, number: u32, rule: &Rule, marker: &Marker, ch
         // Most windows do not match, and captures cost more than knowing that.
         let found = (search.spend(window.len().min(64)) && compiled.regex.is_match(window)).then(|| compiled.regex.captures(window));
         if let Some(found) = found.flatten() {
-            accept(search, number, rule, text, hit.start, &found, hit.end - hit.start, decoding);
+            let trail = Trail::new(search.subject.explain, MatcherKind::Marker, text, Some(hit.start..hit.end), hit.start..end);
+            accept(search, number, rule, text, hit.start, &found, hit.end - hit.start, decoding, trail);
         }
         return;
     }
@@ -53,7 +55,8 @@ fn marker(search: &mut Search<'_>, number: u32, rule: &Rule, marker: &Marker, ch
         start + whole.start <= hit.start && hit.end <= start + whole.end
     });
     if let Some(found) = found {
-        accept(search, number, rule, text, start, &found, hit.end - hit.start, decoding);
+        let trail = Trail::new(search.subject.explain, MatcherKind::Marker, text, Some(hit.start..hit.end), start..end);
+        accept(search, number, rule, text, start, &found, hit.end - hit.start, decoding, trail);
     }
 }
 
@@ -68,6 +71,7 @@ fn accept(
     found: &Captures<'_>,
     keyword: usize,
     decoding: &[&'static str],
+    trail: Trail,
 ) {
     let Some(secret) = found.name("secret").or_else(|| found.get(0)) else { return };
     let group = |name: &str| found.name(name).map(|group| group.range()).map(|range| base + range.start..base + range.end);
@@ -77,7 +81,7 @@ fn accept(
         rule.keywords.iter().any(|k| text[span.clone()].get(..k.len()).is_some_and(|start| start.eq_ignore_ascii_case(k.as_bytes())));
     let marker = if starts_with_keyword { keyword } else { 0 };
     let matched = Match { number, rule, text, span, marker, decoding, score: None, kind: search.subject.kind };
-    if let Some(candidate) = checks::judge(&matched, &group) {
+    if let Some(candidate) = checks::judge(&matched, &group, trail) {
         search.push(candidate);
     }
 }
@@ -95,11 +99,21 @@ fn assignment(
     if search.subject.is_metadata {
         return;
     }
-    assignment::parse(chunk.bytes, hit.start..hit.end, |found| assigned(search, number, rule, wanted, chunk.bytes, &found, decoding));
+    assignment::parse(chunk.bytes, hit.start..hit.end, |found| assigned(search, number, rule, wanted, chunk.bytes, hit, &found, decoding));
 }
 
 /// One value of an assignment.
-fn assigned(search: &mut Search<'_>, number: u32, rule: &Rule, wanted: &Assignment, text: &[u8], found: &Found, decoding: &[&'static str]) {
+#[allow(clippy::too_many_arguments, reason = "a private helper; grouping these would name nothing")]
+fn assigned(
+    search: &mut Search<'_>,
+    number: u32,
+    rule: &Rule,
+    wanted: &Assignment,
+    text: &[u8],
+    hit: &Hit,
+    found: &Found,
+    decoding: &[&'static str],
+) {
     let value = &text[found.value.clone()];
     let Some(regex) = wanted.value.get() else { return };
     if !search.spend(value.len()) || !regex.is_match(value) {
@@ -117,8 +131,13 @@ fn assigned(search: &mut Search<'_>, number: u32, rule: &Rule, wanted: &Assignme
         captures.name(name).map(|group| found.value.start + group.start()..found.value.start + group.end())
     };
     let span = group("secret").unwrap_or_else(|| found.value.clone());
+    let window = found.name.start.min(hit.start)..found.value.end.max(hit.end);
+    let mut trail = Trail::new(search.subject.explain, MatcherKind::Assignment, text, Some(hit.start..hit.end), window);
+    if score.is_some() {
+        trail.score(|| generic::explain(text, found, search.subject.kind, !decoding.is_empty()).map(|judgement| judgement.score()));
+    }
     let matched = Match { number, rule, text, span, marker: 0, decoding, score, kind: search.subject.kind };
-    if let Some(candidate) = checks::judge(&matched, &group) {
+    if let Some(candidate) = checks::judge(&matched, &group, trail) {
         search.push(candidate);
     }
 }
@@ -138,8 +157,9 @@ fn block(search: &mut Search<'_>, number: u32, rule: &Rule, block: &Block, chunk
     }
     let Some(length) = memchr::memmem::find(body, block.end.as_bytes()) else { return };
     let span = hit.start..hit.end + length + block.end.len();
+    let trail = Trail::new(search.subject.explain, MatcherKind::Block, text, Some(hit.start..hit.end), span.clone());
     let matched = Match { number, rule, text, span, marker: 0, decoding, score: None, kind: search.subject.kind };
-    if let Some(candidate) = checks::judge(&matched, &|_| None) {
+    if let Some(candidate) = checks::judge(&matched, &|_| None, trail) {
         search.push(candidate);
     }
 }
@@ -152,17 +172,19 @@ pub(super) fn file(search: &mut Search<'_>, number: u32, chunk: &Chunk<'_>) {
     if !file.is_magic(head) {
         return;
     }
+    let explain = search.subject.explain;
+    let trail = || Trail::new(explain, MatcherKind::File, chunk.bytes, None, 0..head.len());
     let Some(regex) = &file.regex else {
         let whole: Range<usize> = 0..head.len();
         let proof = file.structure.or(rule.structure);
-        if let Some(candidate) = checks::whole_file(number, rule, proof, &chunk.bytes[whole], chunk) {
+        if let Some(candidate) = checks::whole_file(number, rule, proof, &chunk.bytes[whole], chunk, trail()) {
             search.push(candidate);
         }
         return;
     };
     let Some(regex) = regex.get() else { return };
     for found in regex.captures_iter(head) {
-        accept(search, number, rule, chunk.bytes, 0, &found, 0, &[]);
+        accept(search, number, rule, chunk.bytes, 0, &found, 0, &[], trail());
     }
 }
 

@@ -16,6 +16,7 @@ pub mod overlap;
 pub mod placeholder;
 pub mod prefilter;
 pub mod structure;
+mod trail;
 mod weak;
 
 use std::borrow::Cow;
@@ -24,8 +25,9 @@ use std::ops::Range;
 use crate::content::decode;
 use crate::content::kind::Kind;
 use crate::detect::structure::public::{self, Public};
-use crate::finding::{Confidence, KeyFacts, Secret, Severity, Suppression};
+use crate::finding::{Confidence, Explanation, KeyFacts, Secret, Severity, Suppression};
 use crate::rule::RuleSet;
+pub use trail::Explain;
 
 /// Bytes before a chunk's owned range that a match, or the look for a comment on its line, may take in.
 pub const BEFORE: usize = crate::rule::MAX_MATCH + inline::LOOK + 256;
@@ -67,11 +69,13 @@ pub struct Subject<'a> {
     pub kind: Kind,
     /// Whether the text is a name, a link's target or another short piece of metadata: no guesses there.
     pub is_metadata: bool,
+    /// Whether candidates are to come with how they came about.
+    pub explain: Explain,
 }
 
 impl Subject<'_> {
     /// A text that is no file, such as a value in a config.
-    pub const DOCUMENT: Subject<'static> = Subject { path: None, kind: Kind::Config, is_metadata: false };
+    pub const DOCUMENT: Subject<'static> = Subject { path: None, kind: Kind::Config, is_metadata: false, explain: Explain::Nothing };
 }
 
 /// What a rule matched, after its checks.
@@ -101,6 +105,8 @@ pub struct Candidate {
     pub host: Option<String>,
     /// Precedence among rules that matched the same text.
     pub rank: u8,
+    /// How it came about, where that was asked for.
+    pub explanation: Option<Box<Explanation>>,
 }
 
 /// What detection did with a chunk.

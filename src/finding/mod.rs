@@ -5,6 +5,7 @@
 pub mod allow;
 mod baseline;
 mod coverage;
+mod explanation;
 pub mod fingerprint;
 mod fix;
 mod gate;
@@ -23,6 +24,10 @@ use std::sync::Arc;
 pub use allow::{AllowList, AllowState, Allowed};
 pub use baseline::{Baseline, BaselineError, Compared};
 pub use coverage::{Coverage, MAX_SKIPPED, Reason, Skipped};
+pub use explanation::{
+    Check, CheckOutcome, Checked, Explanation, MatcherKind, Ownership, OwnershipClaim, OwnershipVerdict, Reason as ScoreReason, Score,
+    Window, two_places,
+};
 pub use fix::{Certainty, DockerfileFix, Spot};
 pub use gate::{Filter, Gaps, Gate, Outcome, Scope};
 pub use layer_read::{LayerRead, MAX_CANDIDATES};
@@ -189,6 +194,8 @@ pub struct Finding {
     pub origin: Origin,
     /// What to change in the Dockerfile; set where one was given.
     pub dockerfile: Option<Box<DockerfileFix>>,
+    /// How it came about; set where that was asked for.
+    pub explanation: Option<Box<Explanation>>,
 }
 
 impl Finding {
@@ -216,6 +223,7 @@ impl Finding {
             novelty: None,
             origin: Origin::Own,
             dockerfile: None,
+            explanation: None,
         }
     }
 }

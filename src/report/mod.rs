@@ -7,6 +7,7 @@ pub mod audit;
 mod change;
 mod csv;
 mod cyclonedx;
+mod explain;
 mod github;
 mod gitlab;
 mod html;
@@ -31,6 +32,7 @@ use std::fmt;
 use std::io;
 use std::str::FromStr;
 
+pub use explain::explain;
 pub use read::{ReportError, read};
 pub use redact::{Exposure, Redactor};
 pub use times::Times;

@@ -13,7 +13,7 @@ use super::import::{Imported, LeftOut};
 use super::set::{RuleSet, builtin_files, checked, parse_rule_file, read_rule_files};
 use super::syntax::RuleFile;
 use crate::content::kind::Kind;
-use crate::detect::{self, Candidate, Chunk, Subject, overlap};
+use crate::detect::{self, Candidate, Chunk, Explain, Subject, overlap};
 
 /// Something wrong with a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -235,7 +235,9 @@ fn others(set: &RuleSet, found: &[Candidate], number: u32) -> String {
 /// What the set finds in a text, as a file at `path` or as a document.
 pub fn matches(set: &RuleSet, text: &[u8], path: Option<&str>) -> Vec<Candidate> {
     let subject = match path {
-        Some(path) => Subject { path: Some(path.as_bytes()), kind: Kind::of(path.as_bytes()), is_metadata: false },
+        Some(path) => {
+            Subject { path: Some(path.as_bytes()), kind: Kind::of(path.as_bytes()), is_metadata: false, explain: Explain::Nothing }
+        }
         None => Subject::DOCUMENT,
     };
     let mut found = detect::candidates(set, &Chunk::whole(text), &subject).candidates;

@@ -231,13 +231,17 @@ pub(super) fn match_batch(crew: &Crew<'_>, batch: &Batch<'_>, job: &Job) {
         }
         let is_metadata = piece.part != Part::Content || piece.place == Where::Metadata;
         let is_file = piece.entry.kind != EntryKind::Stray && !is_metadata;
-        let subject = Subject { path: is_file.then_some(piece.entry.path.as_slice()), kind: kind.1, is_metadata };
+        let subject =
+            Subject { path: is_file.then_some(piece.entry.path.as_slice()), kind: kind.1, is_metadata, explain: crew.options.explain };
         let mut detected = detect::candidates(crew.rules, &chunk, &subject);
         if is_file && crew.options.comments == Comments::Heeded {
             inline::suppress(crew.rules, &chunk, &mut detected.candidates);
         }
-        if let Some(whole) = piece.whole.clone().filter(|_| is_file && crew.options.public_files == PublicFiles::Suppress) {
-            recognise(piece, &buffer[whole], &detected, &mut local);
+        if is_file && crew.options.public_files == PublicFiles::Suppress {
+            match piece.whole.clone() {
+                Some(whole) => recognise(piece, &buffer[whole], &detected, &mut local),
+                None => part_of_database(piece, &chunk, &mut local),
+            }
         }
         local.add(piece, &chunk, detected);
     }
@@ -256,7 +260,16 @@ fn recognise(piece: &Piece, whole: &[u8], detected: &Detected, local: &mut Gathe
         local.hashes(entry.order, || FileHashes::of(whole));
     }
     if let Some(length) = packages::wants(&entry.path).filter(|_| piece.offset == 0) {
-        local.database(entry.order, DatabaseFile { path: entry.path.clone(), bytes: whole[..length.min(whole.len())].to_vec() });
+        local.database(entry.order, 0, DatabaseFile { path: entry.path.clone(), bytes: whole[..length.min(whole.len())].to_vec() });
+    }
+}
+
+/// Keeps a part of a package database that is too long to be looked at whole.
+fn part_of_database(piece: &Piece, chunk: &Chunk<'_>, local: &mut Gatherer) {
+    let entry = &piece.entry;
+    if entry.kind == EntryKind::File && entry.sparse.is_none() && packages::is_large(&entry.path) {
+        let bytes = chunk.bytes[chunk.owned.clone()].to_vec();
+        local.database(entry.order, piece.offset, DatabaseFile { path: entry.path.clone(), bytes });
     }
 }
 

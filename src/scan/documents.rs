@@ -1,7 +1,7 @@
 //! Finds secrets in an image's documents: config, history, labels, annotations, attestations.
 
 use crate::content::document;
-use crate::detect::{self, Candidate, Chunk, Subject, overlap};
+use crate::detect::{self, Candidate, Chunk, Explain, Subject, overlap};
 use crate::finding::Place;
 use crate::oci::Config;
 use crate::rule::RuleSet;
@@ -22,11 +22,12 @@ pub(super) struct Search {
     pub(super) left_out: usize,
     /// Whether matching stopped early.
     pub(super) is_exhausted: bool,
+    explain: Explain,
 }
 
 /// Matches a document text by text.
-pub(super) fn search(rules: &RuleSet, document: &TextDocument, config: Option<&Config>, layers: usize) -> Search {
-    let mut search = Search::default();
+pub(super) fn search(rules: &RuleSet, document: &TextDocument, config: Option<&Config>, layers: usize, explain: Explain) -> Search {
+    let mut search = Search { explain, ..Search::default() };
     let Some(texts) = document::texts(&document.bytes) else {
         // Not JSON: its bytes are a text like any other.
         search.text(rules, &document.bytes, &place_of(document, "", None));
@@ -41,7 +42,7 @@ pub(super) fn search(rules: &RuleSet, document: &TextDocument, config: Option<&C
 
 impl Search {
     fn text(&mut self, rules: &RuleSet, bytes: &[u8], place: &Place) {
-        let mut detected = detect::candidates(rules, &Chunk::whole(bytes), &Subject::DOCUMENT);
+        let mut detected = detect::candidates(rules, &Chunk::whole(bytes), &Subject { explain: self.explain, ..Subject::DOCUMENT });
         self.left_out += detected.dropped;
         self.is_exhausted |= detected.exhausted;
         detected.candidates.sort_by_key(|candidate| (candidate.span.start, candidate.span.end, candidate.rule));

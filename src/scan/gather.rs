@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::Limits;
-use crate::content::packages::{DatabaseFile, FileHashes};
+use crate::content::packages::{self, DatabaseFile, FileHashes};
 use crate::detect::overlap::{self, Spanned};
 use crate::detect::structure::public::Public;
 use crate::detect::{Candidate, Chunk, Detected};
@@ -89,26 +89,48 @@ pub(super) struct Gatherer {
     exhausted: Vec<Vec<u8>>,
 }
 
-/// Files of package databases by their position in the archive: the first ones that fit the bound, in whatever order they come.
+/// A part of a file: the file's position in the archive, and where in the file it begins.
+type PartAt = (u32, u64);
+
+/// Files of package databases, or their parts, by their position in the archive: the first ones that fit the bound, in whatever order they
+/// come.
 #[derive(Debug, Default)]
 struct Databases {
-    files: BTreeMap<u32, DatabaseFile>,
+    files: BTreeMap<PartAt, DatabaseFile>,
     bytes: usize,
     /// The first one that did not fit.
-    end: Option<u32>,
+    end: Option<PartAt>,
 }
 
 impl Databases {
-    fn add(&mut self, order: u32, file: DatabaseFile) {
-        if self.end.is_none_or(|end| order < end) {
+    fn add(&mut self, at: PartAt, file: DatabaseFile) {
+        if self.end.is_none_or(|end| at < end) {
             self.bytes += cost(&file);
-            self.files.insert(order, file);
+            self.files.insert(at, file);
         }
         while self.bytes > MAX_DATABASES {
-            let Some((order, last)) = self.files.pop_last() else { return };
+            let Some((at, last)) = self.files.pop_last() else { return };
             self.bytes -= cost(&last);
-            self.end = Some(order);
+            self.end = Some(at);
         }
+    }
+
+    /// The whole files as they are kept. One of which a part did not fit is none.
+    fn finish(self) -> Vec<DatabaseFile> {
+        let cut = self.end.filter(|(_, offset)| *offset > 0).map(|(order, _)| order);
+        let mut whole: Vec<(u32, DatabaseFile)> = Vec::new();
+        for ((order, offset), part) in self.files.into_iter().filter(|((order, _), _)| Some(*order) != cut) {
+            match whole.last_mut().filter(|(last, _)| *last == order) {
+                Some((_, file)) => {
+                    // What lies between two parts was nothing but zeros.
+                    file.bytes.resize(usize::try_from(offset).unwrap_or(usize::MAX).min(MAX_DATABASES).max(file.bytes.len()), 0);
+                    file.bytes.extend(part.bytes);
+                }
+                None if offset == 0 => whole.push((order, part)),
+                None => {}
+            }
+        }
+        whole.into_iter().map(|(_, file)| packages::condensed(file)).collect()
     }
 }
 
@@ -139,9 +161,9 @@ impl Gatherer {
         self.hashes.entry(order).or_insert_with(|| Arc::new(hashes()));
     }
 
-    /// Takes in a file of a package database.
-    pub(super) fn database(&mut self, order: u32, file: DatabaseFile) {
-        self.databases.add(order, file);
+    /// Takes in a file of a package database, or the part of it that begins at `offset`.
+    pub(super) fn database(&mut self, order: u32, offset: u64, file: DatabaseFile) {
+        self.databases.add((order, offset), file);
     }
 
     /// Takes in what was detected in a piece.
@@ -195,8 +217,8 @@ impl Gatherer {
         }
         self.hashes.extend(other.hashes);
         let databases = other.databases;
-        for (order, file) in databases.files {
-            self.databases.add(order, file);
+        for (at, file) in databases.files {
+            self.databases.add(at, file);
         }
         self.published.extend(other.published);
         if self.published.len() > 4 * MAX_PUBLISHED {
@@ -215,7 +237,7 @@ impl Gatherer {
     pub(super) fn finish(mut self, limits: &Limits) -> Gathered {
         sort(&mut self.raw);
         first(&mut self.published);
-        let databases = self.databases.files.into_values().collect();
+        let databases = self.databases.finish();
         let mut gathered = Gathered { published: self.published, databases, scanned: self.scanned, ..Gathered::default() };
         let mut dropped = self.dropped;
         let mut raw = self.raw.into_iter().peekable();
@@ -355,15 +377,32 @@ mod tests {
     use super::*;
 
     #[test]
+    fn parts_of_a_database_are_put_together_and_one_that_is_not_whole_is_left_out() {
+        let part = |bytes: &[u8]| DatabaseFile { path: b"/x".to_vec(), bytes: bytes.to_vec() };
+        for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
+            let parts = [((3, 0), part(b"ab")), ((3, 4), part(b"ef")), ((5, 0), part(b"x"))];
+            let mut databases = Databases::default();
+            order.iter().for_each(|index| databases.add(parts[*index].0, parts[*index].1.clone()));
+            assert_eq!(databases.finish().into_iter().map(|file| file.bytes).collect::<Vec<_>>(), [b"ab\0\0ef".to_vec(), b"x".to_vec()]);
+        }
+        let mut databases = Databases::default();
+        databases.add((1, 0), part(b"small"));
+        for offset in 0..3 {
+            databases.add((2, offset << 25), part(&vec![1; 1 << 25]));
+        }
+        assert_eq!(databases.finish().into_iter().map(|file| file.bytes).collect::<Vec<_>>(), [b"small".to_vec()]);
+    }
+
+    #[test]
     fn the_first_databases_that_fit_are_kept_whatever_order_they_come_in() {
         let sizes = [30 << 20, 30 << 20, 20 << 20, 1];
         for order in [[0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1], [1, 3, 0, 2]] {
             let mut databases = Databases::default();
             for position in order {
                 let file = DatabaseFile { path: b"/x".to_vec(), bytes: vec![0; sizes[position]] };
-                databases.add(position as u32, file);
+                databases.add((position as u32, 0), file);
             }
-            assert_eq!(databases.files.keys().copied().collect::<Vec<_>>(), [0, 1], "{order:?}");
+            assert_eq!(databases.files.keys().copied().collect::<Vec<_>>(), [(0, 0), (1, 0)], "{order:?}");
         }
     }
 }

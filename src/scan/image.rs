@@ -4,17 +4,17 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::Results;
 use super::base::Inheritance;
 use super::blob::BlobResult;
 use super::crew::Crew;
 use super::documents::{self, InDocument};
 use super::gather::Found;
-use super::public::Recorded;
+use super::public::{Recorded, compiled};
+use super::{PublicFiles, Results};
 use crate::detect::Candidate;
 use crate::finding::fingerprint::Sealed;
 use crate::finding::{
-    Counterpart, Coverage, Finding, ImageFacts, LayerFacts, MAX_ALSO, Origin, Place, Position, Reason, RuleFacts, Scan, Severity,
+    Counterpart, Coverage, Finding, ImageFacts, LayerFacts, MAX_ALSO, Origin, Part, Place, Position, Reason, RuleFacts, Scan, Severity,
     StepFacts, Visibility, fingerprint, pair,
 };
 use crate::layer::index::Fate;
@@ -39,6 +39,10 @@ pub(super) fn assemble(target: &Reference, contents: Contents, results: &Results
         Assembly { image, number, results, crew, inheritance: &inheritance, recorded: &recorded }.run(scan);
         pair(&mut scan.findings[before..]);
         counterparts(image, results, &mut scan.findings[before..]);
+        recorded.doubt(&mut scan.findings[before..], image);
+        if crew.options.public_files == PublicFiles::Suppress {
+            compiled::suppress(crew, &mut scan.findings[before..]);
+        }
         for (index, layer) in image.layers.iter().enumerate() {
             if let Some(key) = &layer.blob {
                 owners.entry(key).or_insert_with(|| label(&source, image, index, layer));
@@ -246,7 +250,14 @@ impl Assembly<'_> {
         let visibility = (is_archive && !found.is_masked).then(|| self.visibility(&found.entry, indexes[indexes.len() - 1], &names));
         let finding = self.finding(&found.candidate, &found.matched_too, place(first, found.position), also, visibility);
         let mut finding = Finding { origin, ..finding };
-        if let Some(hashes) = &found.hashes {
+        let hashes = found.hashes.as_deref();
+        if found.part == Part::Content && found.entry.kind != EntryKind::Stray && finding.explanation.is_some() {
+            let ownership = self.recorded.ownership(&finding, self.image, first, &found.entry.path, hashes);
+            if let Some(explanation) = &mut finding.explanation {
+                explanation.ownership = Some(ownership);
+            }
+        }
+        if let Some(hashes) = hashes {
             self.recorded.judge(&mut finding, self.image, first, &found.entry.path, hashes);
         }
         finding
@@ -321,7 +332,13 @@ impl Assembly<'_> {
         let mut found: Vec<(u8, InDocument)> = Vec::new();
         let mut left_out = 0;
         for document in &self.image.documents {
-            let search = documents::search(self.crew.rules, document, self.image.config.as_ref(), self.image.layers.len());
+            let search = documents::search(
+                self.crew.rules,
+                document,
+                self.image.config.as_ref(),
+                self.image.layers.len(),
+                self.crew.options.explain,
+            );
             found.extend(search.found.into_iter().map(|hit| (importance(document.kind, &hit.place), hit)));
             left_out += search.left_out;
             if search.is_exhausted {
@@ -407,6 +424,7 @@ fn finding(
         key: candidate.key.clone(),
         note: candidate.note.clone(),
         host: candidate.host.clone(),
+        explanation: candidate.explanation.clone(),
         matched_too: matched_too.iter().map(|&rule| crew.rules.rule(rule).facts.id.clone()).collect(),
         ..Finding::new(&rule, candidate.secret.clone(), place)
     }

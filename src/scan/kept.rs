@@ -126,7 +126,8 @@ impl<'c> Keeper<'c> {
 impl<'c> Form<'c> {
     pub(super) fn new(crew: &'c Crew<'c>, traces: Arc<TraceKey>) -> Self {
         // What of the options changes a result.
-        let options = format!("{:?} {:?} {:?}", crew.options.limits, crew.options.comments, crew.options.public_files);
+        let options =
+            format!("{:?} {:?} {:?} {:?}", crew.options.limits, crew.options.comments, crew.options.public_files, crew.options.explain);
         let key = crew.options.key.as_ref().map(Key::name).unwrap_or_default();
         let name = traces.name();
         // The build counts and not the version alone: each change of the code may change what is found, and how it is written down here.

@@ -20,6 +20,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 use crate::cache::Cache;
+pub use crate::detect::Explain;
 pub use crate::detect::inline::Comments;
 use crate::finding::{LayerRead, Scan, fingerprint};
 use crate::oci::Platform;
@@ -92,6 +93,8 @@ pub struct Options {
     pub registry: source::registry::RegistryOptions,
     /// Whether findings in public files count.
     pub public_files: PublicFiles,
+    /// Whether findings come with how they came about.
+    pub explain: Explain,
     /// Where results of blobs are kept; none to read every blob. Without digests none is used either. Of a secret that is found there not
     /// the text comes back, but what can be shown of it, its name, and enough to redact it.
     pub cache: Option<Arc<Cache>>,
@@ -112,6 +115,7 @@ impl Default for Options {
             bases: Vec::new(),
             registry: source::registry::RegistryOptions::default(),
             public_files: PublicFiles::Suppress,
+            explain: Explain::Nothing,
             cache: None,
         }
     }

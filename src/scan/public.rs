@@ -5,21 +5,26 @@
 //! the layer has to be one that the package manager made ([`is_installed`]), not a copy of files; and the package has to be one
 //! that is published, since the image's own package would record the hash of its own secret. A claim that falls short of this is a note.
 
+pub(super) mod compiled;
+mod tested;
+
 use std::collections::{HashMap, HashSet};
 
 use super::base::history;
 use super::{PublicFiles, Results};
 use crate::content::packages::{self, Claim, Claims, FileHashes, Publisher, known};
 use crate::dockerfile::{Kind, Step};
-use crate::finding::{Finding, Manager, Package, Suppression};
+use crate::finding::{Finding, MAX_ALSO, Manager, Ownership, OwnershipClaim, OwnershipVerdict, Package, Suppression};
 use crate::oci::HistoryStep;
 use crate::source::{BlobKey, Image};
 
 /// What the databases of each blob say of the files in which something was found.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Recorded<'r> {
     by_blob: HashMap<&'r BlobKey, Claims>,
-    is_off: bool,
+    /// The paths that they were asked about, in canonical form.
+    asked: HashSet<Vec<u8>>,
+    public_files: PublicFiles,
 }
 
 impl<'r> Recorded<'r> {
@@ -28,18 +33,16 @@ impl<'r> Recorded<'r> {
         let found = results.values().flat_map(|result| &result.found);
         let concerned = found.filter(|found| found.candidate.suppressed.is_none() && found.hashes.is_some());
         let paths: HashSet<Vec<u8>> = concerned.map(|found| packages::canonical(&found.entry.path)).collect();
-        let is_off = public_files == PublicFiles::Report;
-        if is_off || paths.is_empty() {
-            return Self { is_off, ..Self::default() };
-        }
+        let asked = if public_files == PublicFiles::Suppress { paths } else { HashSet::new() };
         let with_databases = results.iter().filter(|(_, result)| !result.databases.is_empty());
-        let by_blob = with_databases.map(|(key, result)| (key, packages::claims(&result.databases, &paths))).collect();
-        Self { by_blob, is_off }
+        let by_blob = with_databases.map(|(key, result)| (key, packages::claims(&result.databases, &asked)));
+        let by_blob = if asked.is_empty() { HashMap::new() } else { by_blob.collect() };
+        Self { by_blob, asked, public_files }
     }
 
     /// Suppresses a finding in a file of `layer`, if the file is public.
     pub(super) fn judge(&self, finding: &mut Finding, image: &Image, layer: usize, path: &[u8], hashes: &FileHashes) {
-        if self.is_off || finding.suppressed.is_some() {
+        if self.public_files == PublicFiles::Report || finding.suppressed.is_some() {
             return;
         }
         if let Some(file) = known::find(hashes) {
@@ -58,6 +61,43 @@ impl<'r> Recorded<'r> {
             let said = format!("the image's package database says that the file is as {} has it", called(&claim.package));
             finding.note = Some(finding.note.take().map(|note| format!("{note}; {said}")).unwrap_or(said));
         }
+    }
+
+    /// Whose the file is, for people who ask how a finding came about; before [`Self::judge`] has its say.
+    pub(super) fn ownership(&self, finding: &Finding, image: &Image, layer: usize, path: &[u8], hashes: Option<&FileHashes>) -> Ownership {
+        use OwnershipVerdict::*;
+        let none = |verdict| Ownership { verdict, claims: Vec::new() };
+        if self.public_files == PublicFiles::Report {
+            return none(Off);
+        }
+        if finding.suppressed.is_some() {
+            return none(NotAsked);
+        }
+        let Some(hashes) = hashes else { return none(NotHashed) };
+        if known::find(hashes).is_some() {
+            return none(Known);
+        }
+        let path = packages::canonical(path);
+        let said = (0..image.layers.len()).flat_map(|at| self.claims(image, at, &path).iter().map(move |claim| (at, claim)));
+        let claim = |(at, claim): (usize, &Claim)| OwnershipClaim {
+            package: claim.package.clone(),
+            layer: at,
+            hash_agrees: hashes.agree(&claim.checksum),
+            is_published: claim.publisher == Publisher::Public,
+            is_installed: is_installed(image, at, claim.package.manager),
+        };
+        let mut claims: Vec<OwnershipClaim> = said.map(claim).collect();
+        // A database of a later layer vouches for nothing that was there before; it may say whose the path is all the same.
+        claims.sort_by_key(|claim| (claim.layer > layer, layer.abs_diff(claim.layer)));
+        let agreed = || claims.iter().filter(|claim| claim.layer <= layer && claim.hash_agrees);
+        let verdict = match () {
+            () if agreed().any(|claim| claim.is_published && claim.is_installed) => Vouched,
+            () if claims.iter().any(|claim| claim.hash_agrees) => NotBelieved,
+            () if claims.is_empty() => Unowned,
+            () => Changed,
+        };
+        claims.truncate(MAX_ALSO);
+        Ownership { verdict, claims }
     }
 
     fn claims(&self, image: &Image, layer: usize, path: &[u8]) -> &[Claim] {

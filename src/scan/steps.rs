@@ -10,6 +10,7 @@ use super::crew::Crew;
 use super::image;
 use super::kept::Form;
 use super::{Options, Progress, Results, begin, name};
+use crate::detect::Explain;
 use crate::finding::trace::TraceKey;
 use crate::finding::{Reason, Scan};
 use crate::oci::{Digest, Hasher};
@@ -100,7 +101,7 @@ impl<'c> Steps<'c> {
 
     /// Whether nothing at all is found in a document, not even what is suppressed.
     pub fn is_clean(&self, document: &TextDocument) -> bool {
-        let search = super::documents::search(self.rules, document, None, 0);
+        let search = super::documents::search(self.rules, document, None, 0, Explain::Nothing);
         search.found.is_empty() && search.left_out == 0 && !search.is_exhausted
     }
 }

@@ -18,6 +18,7 @@ mod determinism;
 mod dockerfile;
 mod engine;
 mod example;
+mod explain;
 mod forms;
 mod invariants;
 mod life;
@@ -29,6 +30,8 @@ mod postgres;
 mod public;
 mod real_tools;
 mod registry;
+#[cfg(unix)]
+mod rpm;
 mod rules;
 mod shapes;
 mod state;

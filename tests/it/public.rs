@@ -1,7 +1,7 @@
 //! Findings in public files: suppressed where the package that the file is of is proved, counted everywhere else.
 
 use base64::Engine as _;
-use layersift::finding::{Finding, Gate, Manager, Outcome as Verdict, Package, Scan};
+use layersift::finding::{Confidence, Finding, Gate, Manager, Outcome as Verdict, Package, Scan};
 use layersift::layer::decode::Compression;
 use layersift::report::Exposure;
 use layersift::scan::{Options, PublicFiles};
@@ -250,4 +250,83 @@ fn public_files_can_be_told_to_count() {
         let run = Run::new(program().current_dir(temp.path("")).args(&flags).output().unwrap());
         assert_eq!(run.code, code, "{flags:?} {}", run.stdout);
     }
+}
+
+#[test]
+fn a_compiled_copy_of_a_public_file_is_public_secret_by_secret() {
+    const OPEN: &str = "Name: thing\nVersion: 1.2\nHome-page: https://example.org\nLicense: MIT\n\n";
+    let compiled = |seed: &str| [&b"\xcb\x0d\x0d\x0a\0\0\0\0"[..], &body(seed), b"\0\0"].concat();
+    let image = |source: &str, seeds: &'static [&'static str]| {
+        let recorded = Sha256::digest(body("file"));
+        let source = body(source);
+        ImageBuilder::new().layer("RUN pip install thing", move |layer| {
+            let site = "/usr/lib/python3/site-packages";
+            let sum = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(recorded);
+            layer.file(format!("{site}/thing/a.py"), source);
+            layer.file(
+                format!("{site}/thing/__pycache__/a.cpython-311.pyc"),
+                seeds.iter().flat_map(|seed| compiled(seed)).collect::<Vec<_>>(),
+            );
+            layer.file(
+                format!("{site}/thing-1.2.dist-info/RECORD"),
+                format!("thing/a.py,sha256={sum},60\nthing/__pycache__/a.cpython-311.pyc,,\n"),
+            );
+            layer.file(format!("{site}/thing-1.2.dist-info/METADATA"), OPEN);
+        })
+    };
+    let untouched = scan_image(&image("file", &["file"]));
+    assert!(untouched.findings.iter().all(is_public) && untouched.findings.len() == 2, "{:#?}", untouched.findings);
+    assert!(
+        untouched.findings.iter().any(|finding| finding
+            .suppressed
+            .as_ref()
+            .unwrap()
+            .detail
+            .starts_with("it is compiled from a file of thing 1.2"))
+    );
+    let more = scan_image(&image("file", &["file", "own"]));
+    assert!(!is_public(only(&more, &token("own"))));
+    fails(&more, true);
+    // The source is another one by now, and so is public no more.
+    let changed = scan_image(&image("changed", &["changed"]));
+    assert!(!changed.findings.iter().any(is_public));
+    fails(&changed, true);
+    let off = Options { public_files: PublicFiles::Report, ..Options::default() };
+    let temp = Temp::new();
+    let path = temp.file("image.tar", image("file", &["file"]).docker_archive().unwrap());
+    assert!(!sound(scan_text(path.to_str().unwrap(), &off)).findings.iter().any(is_public));
+}
+
+#[test]
+fn a_key_that_a_package_tests_itself_with_is_a_guess_unless_something_speaks_against_it() {
+    const PEM: &str = "/srv/app/node_modules/tls/test/server.pem";
+    let key = || secret("private-key-pkcs8", "tested");
+    let confidence =
+        |scan: &Scan| scan.findings.iter().filter(|finding| finding.key.is_some()).map(|finding| finding.confidence).max().unwrap();
+    let alone = scan_image(&ImageBuilder::new().layer("COPY . /srv/app", |layer| layer.file(PEM, key())));
+    assert_eq!(confidence(&alone), Confidence::Possible);
+    assert!(alone.findings[0].note.as_ref().unwrap().ends_with("it stands among the tests or samples of a package, tls"));
+    fails(&alone, false);
+    for path in ["/srv/app/node_modules/tls/server.pem", "/srv/app/test/server.pem"] {
+        fails(&scan_image(&ImageBuilder::new().layer("COPY . /srv/app", |layer| layer.file(path, key()))), true);
+    }
+    // So is a password hash, and a token that was issued is not.
+    const HASHES: &str = "/srv/app/node_modules/tls/test/hashes.js";
+    let hash = secret("unix-password-hash", "tested");
+    fails(&scan_image(&ImageBuilder::new().layer("COPY . /", |layer| layer.file(HASHES, format!("hash = '{hash}'\n")))), false);
+    fails(
+        &scan_image(&ImageBuilder::new().layer("COPY . /", |layer| layer.file("/srv/app/hashes.js", format!("hash = '{hash}'\n")))),
+        true,
+    );
+    fails(&scan_image(&ImageBuilder::new().layer("COPY . /", |layer| layer.file(HASHES, body("issued")))), true);
+    // A database has the path, with another hash: somebody changed the file.
+    let changed = ImageBuilder::new().layer("COPY . /", |layer| {
+        layer.file(PEM, key());
+        dpkg(layer, DISTRIBUTION, PEM, b"as it was");
+    });
+    fails(&scan_image(&changed), true);
+    let temp = Temp::new();
+    let path = temp.file("image.tar", ImageBuilder::new().layer("COPY . /", |layer| layer.file(PEM, key())).docker_archive().unwrap());
+    let all = Options { public_files: PublicFiles::Report, ..Options::default() };
+    fails(&sound(scan_text(path.to_str().unwrap(), &all)), true);
 }

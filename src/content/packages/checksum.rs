@@ -10,25 +10,28 @@ use sha2::{Digest as _, Sha256};
 /// A hash as a database gives it. None of them lets anyone make another file of the same hash as one that is given (a second preimage).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Checksum {
-    /// dpkg's.
+    /// dpkg's, and old ones of rpm.
     Md5([u8; 16]),
-    /// apk's.
+    /// apk's, and old ones of rpm.
     Sha1([u8; 20]),
-    /// Of a Python distribution.
+    /// Of a Python distribution, and rpm's.
     Sha256([u8; 32]),
 }
 
 impl Checksum {
     /// MD5 from 32 hex digits.
     pub(super) fn md5(hex: &[u8]) -> Option<Self> {
-        let mut sum = [0; 16];
-        if hex.len() != 32 {
-            return None;
+        bytes(hex).map(Checksum::Md5)
+    }
+
+    /// From hex digits, of which sort their number says.
+    pub(super) fn hex(hex: &[u8]) -> Option<Self> {
+        match hex.len() {
+            32 => bytes(hex).map(Checksum::Md5),
+            40 => bytes(hex).map(Checksum::Sha1),
+            64 => bytes(hex).map(Checksum::Sha256),
+            _ => None,
         }
-        for (byte, digits) in sum.iter_mut().zip(hex.as_chunks::<2>().0) {
-            *byte = digit(digits[0])? << 4 | digit(digits[1])?;
-        }
-        Some(Checksum::Md5(sum))
     }
 
     /// SHA-1 from base64.
@@ -45,6 +48,18 @@ impl Checksum {
 const CONFIG: GeneralPurposeConfig = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
 const LENIENT: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, CONFIG);
 const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, CONFIG);
+
+/// From twice as many hex digits.
+fn bytes<const N: usize>(hex: &[u8]) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    if hex.len() != 2 * N {
+        return None;
+    }
+    for (byte, digits) in bytes.iter_mut().zip(hex.as_chunks::<2>().0) {
+        *byte = digit(digits[0])? << 4 | digit(digits[1])?;
+    }
+    Some(bytes)
+}
 
 fn digit(byte: u8) -> Option<u8> {
     char::from(byte).to_digit(16).map(|digit| digit as u8)

@@ -8,6 +8,7 @@ mod checksum;
 mod dpkg;
 pub mod known;
 mod python;
+mod rpm;
 
 use std::collections::{HashMap, HashSet};
 
@@ -18,7 +19,7 @@ use crate::finding::{Manager, Package};
 /// Longest name or version that is kept of a package.
 const MAX_WORD: usize = 200;
 
-/// A database's file, or its beginning.
+/// A database's file, or its beginning, or the part of it that is needed.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct DatabaseFile {
     /// Normalised absolute path.
@@ -64,11 +65,24 @@ struct Format {
     commands: &'static [&'static str],
 }
 
-const FORMATS: [Format; 3] = [dpkg::FORMAT, python::FORMAT, apk::FORMAT];
+const FORMATS: [Format; 4] = [dpkg::FORMAT, python::FORMAT, apk::FORMAT, rpm::FORMAT];
 
 /// How many of the first bytes of the file at `path` [`claims`] wants; none if it is not of a database.
 pub fn wants(path: &[u8]) -> Option<usize> {
     FORMATS.iter().find_map(|format| (format.wants)(path))
+}
+
+/// Whether the file at `path` is wanted even where it is too long to be looked at whole: [`condensed`] makes it small.
+pub fn is_large(path: &[u8]) -> bool {
+    rpm::is_large(path)
+}
+
+/// A whole file of a database as it is kept, and as [`claims`] reads it.
+pub fn condensed(file: DatabaseFile) -> DatabaseFile {
+    match rpm::condense(&file.path, &file.bytes) {
+        Some(bytes) => DatabaseFile { bytes, ..file },
+        None => file,
+    }
 }
 
 /// What the databases of one layer say of the files at `paths`, which are in [`canonical`] form.

@@ -69,12 +69,43 @@ fn headers(metadata: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// Whether a project names an open licence and a page of its own, and does not say that it is private.
 fn is_published(metadata: &[u8]) -> bool {
     let classifiers = || headers(metadata).filter_map(|line| value(line, "Classifier"));
-    let expression = headers(metadata).find_map(|line| value(line, "License-Expression"));
+    let first = |key| headers(metadata).find_map(|line| value(line, key));
     let is_open = classifiers().any(|classifier| classifier.starts_with(b"License :: OSI Approved"))
-        || expression.is_some_and(|licence| !licence.is_empty() && !licence.starts_with(b"LicenseRef-"));
+        || first("License-Expression").is_some_and(|licence| !licence.is_empty() && !licence.starts_with(b"LicenseRef-"))
+        || first("License").is_some_and(names_open_licence);
     let has_page =
         headers(metadata).any(|line| ["Home-page", "Project-URL", "Download-URL"].into_iter().any(|key| value(line, key).is_some()));
     is_open && has_page && !classifiers().any(|classifier| classifier.starts_with(b"Private"))
+}
+
+/// Whether the field that came before classifiers and expressions, which may hold anything, names an open licence and nothing that takes
+/// it back.
+fn names_open_licence(text: &[u8]) -> bool {
+    const OPEN: [&str; 17] = [
+        "0bsd",
+        "agpl",
+        "apache",
+        "artistic",
+        "bsd",
+        "cc0",
+        "epl",
+        "gpl",
+        "isc",
+        "lgpl",
+        "mit",
+        "mpl",
+        "psf",
+        "python",
+        "unlicense",
+        "zlib",
+        "zpl",
+    ];
+    const CLOSED: [&str; 6] = ["proprietary", "commercial", "private", "internal", "reserved", "confidential"];
+    let text = String::from_utf8_lossy(text).to_ascii_lowercase();
+    // `GPLv3` and `Apache2` are words with a version.
+    let bare = |word: &'_ str| word.trim_end_matches(|letter: char| letter.is_ascii_digit()).trim_end_matches('v').to_owned();
+    let words = || text.split(|letter: char| !letter.is_ascii_alphanumeric()).flat_map(|word| [word.to_owned(), bare(word)]);
+    text.len() <= 100 && words().any(|word| OPEN.contains(&word.as_str())) && !words().any(|word| CLOSED.contains(&word.as_str()))
 }
 
 /// The rows of a record that have a hash: path and hash.
@@ -130,7 +161,15 @@ mod tests {
         for (metadata, expected) in [
             (format!("{page}License-Expression: MIT\n"), true),
             (format!("{page}License-Expression: LicenseRef-Proprietary\n"), false),
-            (format!("{page}License: MIT\n"), false),
+            (format!("{page}License: MIT\n"), true),
+            (format!("{page}License: BSD 3-Clause OR Apache-2.0\n"), true),
+            (format!("{page}License: GPLv3\n"), true),
+            ("License: MIT\n".to_owned(), false),
+            (format!("{page}License: Proprietary, not MIT\n"), false),
+            (format!("{page}License: Example Corp, all rights reserved\n"), false),
+            (format!("{page}License: permitted\n"), false),
+            (format!("{page}License: UNKNOWN\n"), false),
+            (format!("{page}License: \n"), false),
             ("License-Expression: MIT\n".to_owned(), false),
             (format!("{page}License-Expression: MIT\nClassifier: Private :: Do Not Upload\n"), false),
             (format!("{page}\nLicense-Expression: MIT\n"), false),

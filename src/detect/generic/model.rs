@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use super::features::{COUNT, Feature, Features};
-use crate::finding::Confidence;
+use crate::finding::{Confidence, Score, ScoreReason, two_places};
 
 /// A line a feature: its words, a tab, its weight. `bias`, `possible` and `likely` are the constant and the two thresholds.
 const WEIGHTS: &str = include_str!("weights.tsv");
@@ -27,6 +27,15 @@ pub struct Judgement {
     pub confidence: Option<Confidence>,
     /// The features that weigh most, for and against, the heaviest first.
     pub reasons: Vec<(Feature, f32)>,
+}
+
+impl Judgement {
+    /// As explanations give it.
+    pub(in crate::detect) fn score(self) -> Score {
+        let reasons =
+            self.reasons.into_iter().map(|(feature, weight)| ScoreReason { feature: feature.words().into(), weight: two_places(weight) });
+        Score { probability: two_places(self.probability), reasons: reasons.collect() }
+    }
 }
 
 fn model() -> &'static Model {

@@ -109,6 +109,11 @@ impl StructureKind {
     }
 }
 
+/// What is private of a key's text without its marks.
+pub fn private_text(text: &[u8]) -> &[u8] {
+    pem::private_text(text)
+}
+
 /// Parses a text, or the first bytes (at least 64 KiB, or all) of a file.
 pub fn parse(kind: StructureKind, bytes: &[u8]) -> Parsed {
     match kind {

@@ -8,7 +8,7 @@ use super::der::bits;
 use super::{Facts, Parsed};
 use crate::finding::KeyFacts;
 
-const MAGIC: &[u8] = b"openssh-key-v1\0";
+pub(super) const MAGIC: &[u8] = b"openssh-key-v1\0";
 
 /// `SHA256:...` of a public key blob.
 pub(super) fn fingerprint(blob: &[u8]) -> String {
@@ -89,6 +89,34 @@ pub(super) fn parse(bytes: &[u8]) -> Parsed {
     }
     let whole = key.algorithm.is_some() && reader.string().is_some_and(|secret| is_private(secret, encrypted));
     if whole { Parsed::Proved(Facts::key(key)) } else { Parsed::Plausible(Facts::key(key)) }
+}
+
+/// How many of the container's first bytes are public: all up to what is encrypted, or up to the private numbers of a key without a
+/// passphrase, since the public key stands beside them once more.
+pub(super) fn public_length(bytes: &[u8]) -> Option<usize> {
+    let mut reader = bytes.strip_prefix(MAGIC).map(Reader)?;
+    let is_encrypted = cipher(&mut reader)?;
+    if reader.number()? != 1 {
+        return None;
+    }
+    reader.string()?;
+    let secret = reader.string()?;
+    if is_encrypted {
+        return bytes.len().checked_sub(secret.len() + reader.0.len());
+    }
+    let mut numbers = Reader(secret.get(8..)?);
+    let public = match numbers.string()? {
+        b"ssh-ed25519" => 1,
+        b"ssh-rsa" => 2,
+        b"ssh-dss" => 4,
+        kind if kind.starts_with(b"ecdsa-sha2-nistp") => 2,
+        _ => return None,
+    };
+    for _ in 0..public {
+        numbers.string()?;
+    }
+    let after = numbers.0.len() + reader.0.len();
+    bytes.len().checked_sub(after)
 }
 
 /// Whether a passphrase is needed.

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::super::{Exposure, Redactor, sanitise};
 use crate::finding::{
-    Allowed, BaseFacts, Coverage, DockerfileFix, Finding, ImageFacts, KeyFacts, LayerFacts, Novelty, Origin, Package, Part, Place,
-    Remembered, Scan, Skipped, Spot, StepFacts, Suppression, Visibility,
+    Allowed, BaseFacts, Coverage, DockerfileFix, Explanation, Finding, ImageFacts, KeyFacts, LayerFacts, Novelty, Origin, Package, Part,
+    Place, Remembered, Scan, Skipped, Spot, StepFacts, Suppression, Visibility,
 };
 
 /// An instruction stands in full under `images`; repeated in each finding, a long one would make the report as long as their product.
@@ -164,6 +164,8 @@ pub(in super::super) struct FindingView<'a> {
     remediation: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     dockerfile: Option<DockerfileView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explanation: Option<Explanation>,
 }
 
 impl<'a> FindingView<'a> {
@@ -203,8 +205,19 @@ impl<'a> FindingView<'a> {
             matched_too: &finding.matched_too,
             remediation: &rule.remediation,
             dockerfile: finding.dockerfile.as_deref().map(|fix| DockerfileView::new(fix, redactor)),
+            explanation: finding.explanation.as_deref().map(|explanation| explained(explanation, redactor)),
         }
     }
+}
+
+/// The names of packages come from the image; all else is ours.
+fn explained(explanation: &Explanation, redactor: &Redactor) -> Explanation {
+    let mut explanation = explanation.clone();
+    for claim in explanation.ownership.iter_mut().flat_map(|ownership| &mut ownership.claims) {
+        claim.package.name = redactor.text(&claim.package.name).into_owned();
+        claim.package.version = redactor.text(&claim.package.version).into_owned();
+    }
+    explanation
 }
 
 #[derive(Serialize)]

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::super::sanitise;
 use super::{Problem, ours, shape};
 use crate::finding::{
-    Certainty, Counterpart, DockerfileFix, Evidence, Finding, ImageFacts, KeyFacts, Origin, Part, Place, Position, RuleFacts, Secret, Spot,
-    Suppression, Visibility,
+    Certainty, Counterpart, DockerfileFix, Evidence, Explanation, Finding, ImageFacts, KeyFacts, Origin, Part, Place, Position, RuleFacts,
+    Secret, Spot, Suppression, Visibility,
 };
 
 /// All findings, in the order of the report. Findings of one rule share what is said of it.
@@ -54,6 +54,7 @@ fn finding(given: shape::Finding, images: &[ImageFacts], rules: &mut Rules) -> R
         novelty: given.novelty,
         origin,
         dockerfile: dockerfile.map(Box::new),
+        explanation: given.explanation.map(|given| Box::new(explanation(given))),
         ..Finding::new(&rule, secret(&given.secret), place)
     })
 }
@@ -189,6 +190,18 @@ fn key(given: shape::Key) -> KeyFacts {
         fingerprint: given.fingerprint,
         counterparts: counterparts.collect(),
     }
+}
+
+/// Its texts are ours, but for the names of packages, which formats redact.
+fn explanation(mut given: Explanation) -> Explanation {
+    given.keyword = given.keyword.as_deref().map(ours);
+    for checked in &mut given.checks {
+        checked.detail = ours(&checked.detail);
+    }
+    for reason in given.score.iter_mut().flat_map(|score| &mut score.reasons) {
+        reason.feature = ours(&reason.feature).into();
+    }
+    given
 }
 
 fn fix(mut given: shape::Dockerfile) -> Result<DockerfileFix, Problem> {

@@ -4,7 +4,7 @@
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-use crate::finding::{AllowState, Confidence, Evidence, Novelty, Package, Reason, Remembered, Severity};
+use crate::finding::{AllowState, Confidence, Evidence, Explanation, Novelty, Package, Reason, Remembered, Severity};
 
 /// Enough to tell a report from other JSON.
 #[derive(Deserialize)]
@@ -112,6 +112,7 @@ pub(super) struct Finding {
     pub(super) matched_too: Vec<String>,
     pub(super) remediation: String,
     pub(super) dockerfile: Option<Dockerfile>,
+    pub(super) explanation: Option<Explanation>,
 }
 
 /// Who brought it.

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use unicode_width::UnicodeWidthStr as _;
 
-use super::super::{Exposure, place, said, sanitise, words};
+use super::super::{Exposure, explain, place, said, sanitise, words};
 use super::Page;
 use crate::finding::{Confidence, Finding, ImageFacts, Place, Scan};
 use crate::oci::Digest;
@@ -163,6 +163,9 @@ impl<'a> Page<'a> {
             say(others);
         }
         lines.extend(self.also(finding));
+        for text in finding.explanation.iter().flat_map(|explanation| explain::reasons(redactor, explanation)) {
+            lines.extend(words::wrap(&text, room).iter().map(|line| format!("{INDENT}{line}")));
+        }
         lines
     }
 

@@ -12,7 +12,7 @@ use crate::detect::Candidate;
 use crate::detect::structure::public::Public;
 use crate::finding::fingerprint::Sealed;
 use crate::finding::trace::Trace;
-use crate::finding::{Confidence, KeyFacts, Part, Position, Secret, Severity, Suppression};
+use crate::finding::{Confidence, Explanation, KeyFacts, Part, Position, Secret, Severity, Suppression};
 use crate::layer::Entry;
 use crate::layer::index::PathIndex;
 use crate::layer::walk::Oddity;
@@ -118,6 +118,7 @@ pub(super) struct FoundRecord<'r> {
     expires: Option<i64>,
     host: Option<String>,
     rank: u8,
+    explanation: Option<Box<Explanation>>,
 }
 
 impl<'r> FoundRecord<'r> {
@@ -125,7 +126,8 @@ impl<'r> FoundRecord<'r> {
         let Found { entry, is_masked, part, position, also, candidate, matched_too, hashes } = found;
         let candidate = candidate.clone();
         // Where it stood in its piece is of no use later.
-        let Candidate { rule, span: _, secret: _, decoding, severity, confidence, suppressed, key, note, expires, host, rank } = candidate;
+        let Candidate { rule, span: _, secret: _, decoding, severity, confidence, suppressed, key, note, expires, host, rank, explanation } =
+            candidate;
         Self {
             secret,
             entry: Cow::Borrowed(entry),
@@ -145,6 +147,7 @@ impl<'r> FoundRecord<'r> {
             expires,
             host,
             rank,
+            explanation,
         }
     }
 
@@ -166,6 +169,7 @@ impl<'r> FoundRecord<'r> {
             expires: self.expires,
             host: self.host,
             rank: self.rank,
+            explanation: self.explanation,
         };
         Some(Found {
             entry: Arc::new(self.entry.into_owned()),
