@@ -3,7 +3,7 @@
 //! Usage: cargo run --release --example inflate -- IMAGE [JOBS]
 
 use std::collections::BTreeSet;
-use std::io::{self, Read};
+use std::io::{self, Read, Write as _};
 
 use layersift::layer::decode::{self, Decoded};
 use layersift::source::{self, OpenOptions, Opened, Reference, Source};
@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let layers: BTreeSet<_> = contents.images.iter().flat_map(|image| &image.layers).filter_map(|layer| layer.blob.clone()).collect();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build()?;
     let sizes: Vec<io::Result<u64>> = pool.install(|| layers.par_iter().map(|layer| read(source.as_ref(), layer)).collect());
-    println!("{} bytes in {} layers", sizes.into_iter().sum::<io::Result<u64>>()?, layers.len());
+    writeln!(io::stdout(), "{} bytes in {} layers", sizes.into_iter().sum::<io::Result<u64>>()?, layers.len())?;
     Ok(())
 }
 
