@@ -18,6 +18,7 @@ use crate::finding::{Confidence, Gaps, Gate, Scope, Severity, UnknownLevel, Whos
 use crate::oci::Platform;
 use crate::report::{Exposure, FormatName};
 use crate::rule::{Selection, Selector};
+use crate::scan::Bounds;
 use crate::source::Lookup;
 
 /// Finds secrets in every layer of a container image.
@@ -368,6 +369,9 @@ pub(super) struct ReadArguments {
     pub(super) max_memory: Option<Size>,
 
     #[command(flatten)]
+    pub(super) nested: NestedArguments,
+
+    #[command(flatten)]
     pub(super) registry: RegistryArguments,
 
     /// Read every layer, and keep nothing for the next scan
@@ -385,6 +389,49 @@ pub(super) struct ReadArguments {
     /// Say nothing on standard error but errors
     #[arg(short, long, help_heading = "Scan")]
     pub(super) quiet: bool,
+}
+
+/// What looking into files may cost.
+#[derive(Debug, Clone, Args)]
+pub(super) struct NestedArguments {
+    /// How deep archives in each other are looked into; what is deeper is in the coverage
+    #[arg(long, value_name = "N", help_heading = "Scan")]
+    pub(super) max_depth: Option<usize>,
+
+    /// How many times its size a file may expand to; 64M are always allowed
+    #[arg(long, value_name = "N", help_heading = "Scan")]
+    pub(super) max_expansion: Option<u64>,
+
+    /// How much a file may expand to
+    #[arg(long, value_name = "SIZE", help_heading = "Scan")]
+    pub(super) max_expanded: Option<Size>,
+
+    /// How much the files of a layer may expand to, all together
+    #[arg(long, value_name = "SIZE", help_heading = "Scan")]
+    pub(super) max_layer_expanded: Option<Size>,
+
+    /// How many members archives in a file may have
+    #[arg(long, value_name = "N", help_heading = "Scan")]
+    pub(super) max_members: Option<u64>,
+
+    /// How large a file or git object may be that has to be held in memory to be looked into
+    #[arg(long, value_name = "SIZE", help_heading = "Scan")]
+    pub(super) max_held: Option<Size>,
+}
+
+impl NestedArguments {
+    /// The bounds that they mean.
+    pub(super) fn bounds(&self) -> Bounds {
+        let usual = Bounds::default();
+        Bounds {
+            depth: self.max_depth.unwrap_or(usual.depth),
+            ratio: self.max_expansion.unwrap_or(usual.ratio),
+            file_bytes: self.max_expanded.map_or(usual.file_bytes, |size| size.0),
+            layer_bytes: self.max_layer_expanded.map_or(usual.layer_bytes, |size| size.0),
+            members: self.max_members.unwrap_or(usual.members),
+            held_bytes: self.max_held.map_or(usual.held_bytes, |size| size.0),
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -15,7 +15,7 @@ use crate::finding::fingerprint::Key;
 use crate::finding::{Filter, Gate, Reason, Scan};
 use crate::report::{Colour, Context, Exposure, Redactor, Suppressed, Times};
 use crate::rule::RuleSet;
-use crate::scan::{self, Base, Comments, Explain, Failure, Options, Outcome, PublicFiles, Verify};
+use crate::scan::{self, Base, Comments, Explain, Failure, Limits, Options, Outcome, PublicFiles, Verify};
 use crate::source::Reference;
 
 /// What to make of a scan.
@@ -143,6 +143,7 @@ fn options(arguments: &ReadArguments, key: Option<Key>) -> Options {
     Options {
         jobs: arguments.jobs.map_or(usual.jobs, std::num::NonZeroUsize::get),
         max_memory: arguments.max_memory.map(|size| size.0),
+        limits: Limits { nested: arguments.nested.bounds(), ..usual.limits },
         verify: if arguments.no_verify { Verify::Nothing } else { Verify::Digests },
         platform: arguments.platform.clone(),
         public_files: if arguments.no_public_files { PublicFiles::Report } else { PublicFiles::Suppress },

@@ -6,4 +6,5 @@
 pub mod decode;
 pub mod document;
 pub mod kind;
+pub mod nested;
 pub mod packages;

@@ -22,7 +22,13 @@ pub enum Reason {
     MalformedEntry,
     /// The blob is neither an archive nor a document; its bytes were scanned as they are.
     NotAnArchive,
-    /// The layer is encrypted.
+    /// A file is of a kind that holds others and cannot be read here; its bytes were scanned as they are.
+    UnreadFormat,
+    /// An archive inside a file is damaged; what could be read of it was scanned, and the rest as it is.
+    DamagedFile,
+    /// An archive says two things of what it holds. Both were read.
+    Contradiction,
+    /// The layer is encrypted, or members of an archive are.
     Encrypted,
     /// Bytes do not hash to what the manifest says.
     DigestMismatch,
@@ -62,6 +68,9 @@ impl Reason {
             Reason::TrailingBytes => "trailing-bytes",
             Reason::MalformedEntry => "malformed-entry",
             Reason::NotAnArchive => "not-an-archive",
+            Reason::UnreadFormat => "unread-format",
+            Reason::DamagedFile => "damaged-file",
+            Reason::Contradiction => "contradiction",
             Reason::Encrypted => "encrypted",
             Reason::DigestMismatch => "digest-mismatch",
             Reason::DiffIdMismatch => "diff-id-mismatch",
@@ -78,9 +87,10 @@ impl Reason {
         }
     }
 
-    /// Whether a scan with such an entry is still complete: all bytes were looked at, and are what they said they were.
+    /// Whether a scan with such an entry is still complete: all bytes were looked at, and are what they said they were. A damaged archive inside a
+    /// file is one that nobody can read on: packages bring such files for their tests.
     pub fn is_harmless(self) -> bool {
-        matches!(self, Reason::NotAFile | Reason::TrailingBytes)
+        matches!(self, Reason::NotAFile | Reason::TrailingBytes | Reason::DamagedFile)
     }
 }
 

@@ -75,7 +75,7 @@ pub fn decode(blob: Blob<'_>) -> io::Result<(Compression, Decoded<'_>)> {
     };
     let compression = Compression::sniff(input.peek(SNIFFED)?);
     let codec = codec::for_compression(compression)?;
-    let decoder = Decoder { input, compression, codec, state: State::Member, trailing: 0 };
+    let decoder = Decoder { input, compression, codec, state: State::Member, trailing: 0, after: After::Drain };
     Ok((compression, Decoded::Stream(decoder)))
 }
 
@@ -101,6 +101,41 @@ pub struct Decoder<'a> {
     codec: Option<Box<dyn Codec>>,
     state: State,
     trailing: u64,
+    after: After,
+}
+
+/// What to do with bytes that follow the last member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum After {
+    /// Read them, so that a digest of the blob can be finished, and say that they are there.
+    Drain,
+    /// Leave them to who asks for [`Decoder::rest`].
+    Keep,
+}
+
+impl<'a> Decoder<'a> {
+    /// Undoes `compression`, and leaves what follows the compressed stream to be read from [`Decoder::rest`].
+    pub fn nested(compression: Compression, input: NestedInput<'a>) -> io::Result<Self> {
+        let input = match input {
+            NestedInput::Slice(bytes) => Input::slice(bytes),
+            NestedInput::Stream(reader) => Input::stream(reader),
+        };
+        let codec = codec::for_compression(compression)?;
+        Ok(Self { input, compression, codec, state: State::Member, trailing: 0, after: After::Keep })
+    }
+
+    /// What follows the compressed stream, or the place where it is damaged. Ask after the end.
+    pub fn rest(&mut self) -> &mut (dyn Read + Send) {
+        &mut self.input
+    }
+}
+
+/// What compressed bytes inside a file are read from.
+pub enum NestedInput<'a> {
+    /// They lie in memory.
+    Slice(&'a [u8]),
+    /// One after the other.
+    Stream(Box<dyn Read + Send + 'a>),
 }
 
 impl Decoder<'_> {
@@ -128,6 +163,10 @@ impl Decoder<'_> {
         if Compression::sniff(self.input.peek(SNIFFED)?) == self.compression {
             self.codec.as_mut().map_or(Ok(()), |codec| codec.reset())?;
             self.state = State::Member;
+            return Ok(());
+        }
+        if self.after == After::Keep {
+            self.state = State::Done;
             return Ok(());
         }
         let (rest, nuls_only) = self.input.drain()?;

@@ -1,8 +1,10 @@
 //! What the walk hands on: entries, and pieces of them in batches.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::path;
 use crate::finding::Part;
 
 /// What a tar entry is, as far as its life and its reading depend on it.
@@ -45,19 +47,101 @@ impl SparseMap {
     }
 }
 
-/// One entry of a layer.
+/// Where a member of a container stands that is itself a file of the layer, or in one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Inside {
+    /// Names of the members, outermost first; empty in a file that is only compressed.
+    pub members: Vec<Vec<u8>>,
+    /// What was undone on the way from the file's bytes to these, outermost first: compressions, and other disguises of a whole file.
+    pub steps: Vec<Cow<'static, str>>,
+    /// Positions within the containers, outermost first. In their order stand the members of a file, whatever thread read them.
+    pub order: Vec<u32>,
+    /// The path that rules go by: that of the innermost member, as if it lay in a folder.
+    pub path: Vec<u8>,
+    /// What is known of the member, for people.
+    pub note: Option<String>,
+}
+
+/// One entry of a layer, or a member of a container in one.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Entry {
-    /// Normalised absolute path.
+    /// Normalised absolute path; of the file of the layer.
     pub path: Vec<u8>,
     /// What it is.
     pub kind: EntryKind,
-    /// Position in the archive, from 0.
+    /// Position in the archive, from 0; of the file of the layer.
     pub order: u32,
     /// Set for sparse files.
     pub sparse: Option<SparseMap>,
-    /// For [`EntryKind::Stray`]: bytes from the start of the layer.
+    /// For [`EntryKind::Stray`]: bytes from the start of the layer, or of the container.
     pub base: u64,
+    /// Set for what stands inside a file of the layer.
+    pub inside: Option<Box<Inside>>,
+}
+
+impl Entry {
+    /// The member `name` of this container; `number` is its position there.
+    pub fn member(&self, number: u32, name: &[u8], kind: EntryKind) -> Self {
+        let mut inside = self.inside(number);
+        let path = path::normalise(name);
+        inside.members.push(path.strip_prefix(b"/").unwrap_or(&path).to_vec());
+        inside.path = path;
+        self.with(inside, kind, 0)
+    }
+
+    /// Bytes of this container that are no member's, `base` bytes from its start.
+    pub fn stray(&self, number: u32, base: u64) -> Self {
+        let inside = self.inside(number);
+        self.with(inside, EntryKind::Stray, base)
+    }
+
+    /// What this file holds once `step` is undone; `path` is what it would be called then.
+    pub fn undone(&self, step: &'static str, path: Vec<u8>) -> Self {
+        let mut inside = self.inside(0);
+        inside.steps.push(step.into());
+        inside.path = path;
+        self.with(inside, EntryKind::File, 0)
+    }
+
+    fn inside(&self, number: u32) -> Inside {
+        let mut inside = self.inside.as_deref().cloned().unwrap_or_default();
+        inside.order.push(number);
+        inside
+    }
+
+    fn with(&self, inside: Inside, kind: EntryKind, base: u64) -> Self {
+        Self { path: self.path.clone(), kind, order: self.order, sparse: None, base, inside: Some(Box::new(inside)) }
+    }
+
+    /// How many containers it stands in.
+    pub fn depth(&self) -> usize {
+        self.inside.as_ref().map_or(0, |inside| inside.order.len())
+    }
+
+    /// Its place among all that a layer holds: that of the file, then that within it.
+    pub fn key(&self) -> (u32, &[u32]) {
+        (self.order, self.inside.as_ref().map_or(&[], |inside| &inside.order))
+    }
+
+    /// The path that rules go by.
+    pub fn rule_path(&self) -> &[u8] {
+        self.inside.as_ref().map_or(&self.path, |inside| &inside.path)
+    }
+
+    /// Names of the members, outermost first.
+    pub fn members(&self) -> &[Vec<u8>] {
+        self.inside.as_ref().map_or(&[], |inside| &inside.members)
+    }
+
+    /// `/app.jar!lib/x.jar!a.properties`.
+    pub fn label(&self) -> Vec<u8> {
+        self.members().iter().fold(self.path.clone(), |label, member| [&label[..], b"!", member].concat())
+    }
+
+    /// Whether it is bytes of the layer that belong to no file.
+    pub fn is_outside_files(&self) -> bool {
+        self.kind == EntryKind::Stray && self.inside.is_none()
+    }
 }
 
 /// Which buffer of a batch a piece lies in.
@@ -67,6 +151,17 @@ pub enum Where {
     Slab,
     /// Names and records, copied out of headers.
     Metadata,
+}
+
+/// How a file is handed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opening {
+    /// In pieces of moderate size, as text.
+    Cut,
+    /// As one piece, since something stands inside it.
+    Whole,
+    /// As a stream, since something stands inside it and it is too long to lie in memory.
+    Stream,
 }
 
 /// A part of an entry that detection takes at once.
@@ -90,6 +185,8 @@ pub struct Piece {
     pub is_end: bool,
     /// The whole part, if it is of at most [`MAX_WHOLE`](super::walk::MAX_WHOLE) bytes and of a body; a range of the same buffer.
     pub whole: Option<Range<usize>>,
+    /// Whether it is a container that is to be looked into.
+    pub opening: Opening,
 }
 
 /// The archive's own bytes.

@@ -166,7 +166,10 @@ mod tests {
     fn index(entries: &[(&str, EntryKind)]) -> PathIndex {
         let mut index = PathIndex::default();
         for (order, (path, kind)) in entries.iter().enumerate() {
-            index.add(&Entry { path: path.as_bytes().to_vec(), kind: *kind, order: order as u32, sparse: None, base: 0 }, None);
+            index.add(
+                &Entry { path: path.as_bytes().to_vec(), kind: *kind, order: order as u32, sparse: None, base: 0, inside: None },
+                None,
+            );
         }
         index.finish();
         index

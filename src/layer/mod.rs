@@ -10,4 +10,4 @@ mod pax;
 mod tape;
 pub mod walk;
 
-pub use entry::{Batch, Entry, EntryKind, Piece, Slab, SparseMap, Where};
+pub use entry::{Batch, Entry, EntryKind, Inside, Opening, Piece, Slab, SparseMap, Where};

@@ -89,6 +89,16 @@ impl<'a> Tape<'a> {
         old
     }
 
+    /// Fills the buffer anew, of which all has been taken and nothing is held.
+    pub(super) fn refill(&mut self) {
+        if let Slab::Owned(buffer) = &mut self.slab {
+            self.base += self.pos as u64;
+            self.pos = 0;
+            buffer.clear();
+            self.fill(SLAB);
+        }
+    }
+
     /// Takes the slab out at the end.
     pub(super) fn take_slab(&mut self) -> Slab<'a> {
         self.base += self.pos as u64;

@@ -5,8 +5,10 @@
 //! Headers are read by the `tar` crate; the walk is ours because bodies are not copied, and because it goes on where a reader that
 //! unpacks has to stop.
 
+mod body;
 mod pieces;
 
+use std::io::Read;
 use std::sync::Arc;
 
 use tar::{EntryType, Header};
@@ -15,7 +17,7 @@ use super::decode::Decoded;
 use super::index::PathIndex;
 use super::pax::{self, Extension};
 use super::tape::Tape;
-use super::{Batch, Entry, EntryKind, Piece, Slab, SparseMap, path};
+use super::{Batch, Entry, EntryKind, Opening, Piece, Slab, SparseMap, path};
 use crate::finding::{Part, Reason};
 use crate::oci::{Algorithm, Digest};
 
@@ -37,6 +39,35 @@ pub trait Sink<'a> {
     fn buffer(&mut self) -> Vec<u8>;
     /// Takes a batch.
     fn batch(&mut self, batch: Batch<'a>);
+    /// How a file is to be handed on that begins with `head` and has `size` bytes, if that is known.
+    fn opening(&mut self, _entry: &Entry, _head: Head<'_>) -> Opening {
+        Opening::Cut
+    }
+    /// Takes a batch that is too large to be in flight beside others.
+    fn large(&mut self, batch: Batch<'a>) {
+        self.batch(batch);
+    }
+    /// Looks into a file whose opening is [`Opening::Stream`]; `size` is as in [`Head`]. What it leaves of the body is handed on in pieces.
+    fn stream(&mut self, _entry: &Arc<Entry>, _size: Option<u64>, _body: Body<'a, '_>) {}
+}
+
+/// What is known of a file when it has to be said how it is to be handed on.
+#[derive(Debug, Clone, Copy)]
+pub struct Head<'h> {
+    /// Its first bytes: all of it, if it lies in memory as a whole.
+    pub bytes: &'h [u8],
+    /// Its bytes in all; none of a stream whose end is not known.
+    pub size: Option<u64>,
+    /// Whether all of it lies in memory.
+    pub fits: bool,
+}
+
+/// A file that is read from its beginning.
+pub enum Body<'a, 'r> {
+    /// In place.
+    Mapped(&'a [u8]),
+    /// One byte after the other.
+    Stream(&'r mut (dyn Read + Send)),
 }
 
 /// How to walk.
@@ -49,7 +80,7 @@ pub struct Options {
 }
 
 /// Something about the layer that coverage has to say.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct Oddity {
     /// Why.
     pub reason: Reason,
@@ -80,15 +111,38 @@ pub struct Walked {
 
 /// Walks a decompressed layer to its end.
 pub fn walk<'a>(input: Decoded<'a>, options: Options, sink: &mut dyn Sink<'a>) -> Walked {
-    let tape = Tape::new(input, options.hash, options.max_expanded, || sink.buffer());
-    let mut walk = Walk { tape, sink, pieces: Vec::new(), metadata: Vec::new(), span: 0, pending: 0, order: 0, out: Walked::default() };
+    let mut walk = Walk::new(input, options, None, sink);
     walk.archive();
     walk.finish()
+}
+
+/// Nested content is bounded by who decodes it.
+const UNBOUNDED: Options = Options { hash: None, max_expanded: u64::MAX };
+
+/// Walks the archive that `container` is to its end.
+pub fn nested<'a>(input: Decoded<'a>, container: &Arc<Entry>, sink: &mut dyn Sink<'a>) -> Walked {
+    let mut walk = Walk::new(input, UNBOUNDED, Some(Arc::clone(container)), sink);
+    walk.archive();
+    walk.finish()
+}
+
+/// Hands the content of one file on, of which it is not known how long it is.
+pub fn content<'a>(input: Decoded<'a>, file: &Arc<Entry>, sink: &mut dyn Sink<'a>) -> Walked {
+    let mut walk = Walk::new(input, UNBOUNDED, Some(Arc::clone(file)), sink);
+    walk.body(file, Part::Content, u64::MAX);
+    walk.finish()
+}
+
+/// Whether bytes begin as a tar does: with a header, or with the end of an empty archive.
+pub fn is_archive(head: &[u8]) -> bool {
+    head.first_chunk::<BLOCK>().is_some_and(|block| is_header(block) && block[0] != 0)
 }
 
 struct Walk<'a, 's> {
     tape: Tape<'a>,
     sink: &'s mut dyn Sink<'a>,
+    /// The file that the archive is; none for a layer.
+    container: Option<Arc<Entry>>,
     pieces: Vec<Piece>,
     metadata: Vec<u8>,
     /// Index of the first slab byte that no earlier batch was spread over.
@@ -117,7 +171,13 @@ pub fn reason_of(error: &std::io::Error) -> Reason {
     }
 }
 
-impl<'a> Walk<'a, '_> {
+impl<'a, 's> Walk<'a, 's> {
+    fn new(input: Decoded<'a>, options: Options, container: Option<Arc<Entry>>, sink: &'s mut dyn Sink<'a>) -> Self {
+        let tape = Tape::new(input, options.hash, options.max_expanded, || sink.buffer());
+        let out = Walked::default();
+        Self { tape, sink, container, pieces: Vec::new(), metadata: Vec::new(), span: 0, pending: 0, order: 0, out }
+    }
+
     fn archive(&mut self) {
         let mut zeros = 0;
         let mut ahead = Ahead::default();
@@ -229,6 +289,11 @@ impl<'a> Walk<'a, '_> {
     }
 
     fn odd(&mut self, reason: Reason, path: Option<Vec<u8>>, size: Option<u64>, detail: String) {
+        let path = match (&self.container, path) {
+            (Some(container), Some(path)) => Some(container.member(0, &path, EntryKind::File).label()),
+            (Some(container), None) => Some(container.label()),
+            (None, path) => path,
+        };
         if self.out.oddities.len() < crate::finding::MAX_SKIPPED {
             self.out.oddities.push(Oddity { reason, path, size, detail });
         }
@@ -303,11 +368,13 @@ impl<'a> Walk<'a, '_> {
                 size -= length as u64;
             }
         }
-        let entry = Arc::new(Entry { path, kind, order: self.order, sparse, base: 0 });
+        let entry = Arc::new(self.entry_of(path, kind, sparse));
         self.order = self.order.saturating_add(1);
         self.out.entries += 1;
-        self.out.index.add(&entry, link.as_deref());
-        self.text(&entry, Part::Name, entry.path.clone());
+        if self.container.is_none() {
+            self.out.index.add(&entry, link.as_deref());
+        }
+        self.text(&entry, Part::Name, entry.rule_path().to_vec());
         if let Some(link) = link.filter(|_| matches!(kind, EntryKind::Symlink | EntryKind::HardLink)) {
             self.text(&entry, Part::LinkTarget, link);
         }
@@ -320,6 +387,13 @@ impl<'a> Walk<'a, '_> {
         self.body(&entry, Part::Content, size);
         self.skip(padding);
         self.flush_if_due();
+    }
+
+    fn entry_of(&self, path: Vec<u8>, kind: EntryKind, sparse: Option<SparseMap>) -> Entry {
+        match &self.container {
+            Some(container) => Entry { sparse, ..container.member(self.order, &path, kind) },
+            None => Entry { path, kind, order: self.order, sparse, base: 0, inside: None },
+        }
     }
 
     /// The records of a PAX header.

@@ -6,19 +6,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::Scope;
 
-use super::PublicFiles;
 use super::crew::{Crew, SharedSink};
 use super::gather::{Found, Gatherer, Published};
+use super::matcher::Matcher;
+use super::nested::Streamer;
 use super::turn;
-use crate::content::kind::Kind;
-use crate::content::packages::{self, DatabaseFile, FileHashes};
-use crate::detect::inline::{self, Comments};
-use crate::detect::{self, Chunk, Detected, Subject};
-use crate::finding::{Part, Reason};
+use crate::content::nested::budget::Budget;
+use crate::content::packages::DatabaseFile;
+use crate::finding::Reason;
 use crate::layer::decode::{self, Compression, Decoded};
 use crate::layer::index::PathIndex;
-use crate::layer::walk::{self, Oddity, Sink};
-use crate::layer::{Batch, EntryKind, Piece, Where};
+use crate::layer::walk::{self, Body, Oddity, Sink};
+use crate::layer::{Batch, Entry};
 use crate::oci::{Algorithm, Digest, Hasher};
 use crate::source::{Blob, BlobKey, Source};
 
@@ -76,6 +75,18 @@ impl Job {
     fn odd(&self, reason: Reason, detail: String) {
         let oddity = Oddity { reason, path: None, size: None, detail };
         self.result.lock().unwrap_or_else(PoisonError::into_inner).oddities.push(oddity);
+    }
+
+    /// Takes in what a thread found.
+    fn take(&self, found: Gatherer, crew: &Crew<'_>) {
+        crew.progress.findings(found.len());
+        self.gatherer.lock().unwrap_or_else(PoisonError::into_inner).merge(found, &crew.options.limits);
+    }
+
+    /// Whether the file at this position may be looked into, or those before it have used up what all may expand to.
+    fn may_open(&self, order: u32, crew: &Crew<'_>) -> bool {
+        let gatherer = self.gatherer.lock().unwrap_or_else(PoisonError::into_inner);
+        !gatherer.expanded.is_used_up(order, crew.options.limits.nested.layer_bytes)
     }
 
     fn finish(&self, crew: &Crew<'_>) {
@@ -215,66 +226,24 @@ fn algorithm_of(key: &BlobKey) -> Algorithm {
 
 /// Matches the pieces of a batch.
 pub(super) fn match_batch(crew: &Crew<'_>, batch: &Batch<'_>, job: &Job) {
-    let mut local = Gatherer::default();
-    let mut kind = (u32::MAX, Kind::Unknown);
-    for piece in &batch.pieces {
-        let buffer = batch.buffer(piece);
-        let bytes = &buffer[piece.bytes.clone()];
-        let owned = piece.owned.start - piece.bytes.start..piece.owned.end - piece.bytes.start;
-        let chunk = Chunk { bytes, owned, is_start: piece.is_start, is_end: piece.is_end };
-        if is_blank(&chunk) {
-            local.blank(piece);
-            continue;
-        }
-        if kind.0 != piece.entry.order {
-            kind = (piece.entry.order, Kind::of(&piece.entry.path));
-        }
-        let is_metadata = piece.part != Part::Content || piece.place == Where::Metadata;
-        let is_file = piece.entry.kind != EntryKind::Stray && !is_metadata;
-        let subject =
-            Subject { path: is_file.then_some(piece.entry.path.as_slice()), kind: kind.1, is_metadata, explain: crew.options.explain };
-        let mut detected = detect::candidates(crew.rules, &chunk, &subject);
-        if is_file && crew.options.comments == Comments::Heeded {
-            inline::suppress(crew.rules, &chunk, &mut detected.candidates);
-        }
-        if is_file && crew.options.public_files == PublicFiles::Suppress {
-            match piece.whole.clone() {
-                Some(whole) => recognise(piece, &buffer[whole], &detected, &mut local),
-                None => part_of_database(piece, &chunk, &mut local),
-            }
-        }
-        local.add(piece, &chunk, detected);
-    }
+    let mut matcher = Matcher::new(crew);
+    matcher.batch(batch, &|order| job.may_open(order, crew));
     crew.progress.bytes(batch.span.len() as u64);
-    crew.progress.findings(local.len());
-    job.gatherer.lock().unwrap_or_else(PoisonError::into_inner).merge(local, &crew.options.limits);
+    job.take(matcher.found, crew);
 }
 
-/// Keeps what may show that a file is public: its hashes if something was found in it, its bytes if it is of a package database.
-fn recognise(piece: &Piece, whole: &[u8], detected: &Detected, local: &mut Gatherer) {
-    let entry = &piece.entry;
-    if entry.kind != EntryKind::File || entry.sparse.is_some() {
-        return;
+/// Looks into a file that is too long to lie in memory; `sink` is the one of its layer.
+pub(super) fn stream<'b>(crew: &Crew<'_>, job: &Job, entry: &Arc<Entry>, size: Option<u64>, body: Body<'b, '_>, sink: &mut dyn Sink<'b>) {
+    if !job.may_open(entry.order, crew) {
+        return job.take(Gatherer::passing(entry.order), crew);
     }
-    if detected.candidates.iter().any(|candidate| candidate.suppressed.is_none()) {
-        local.hashes(entry.order, || FileHashes::of(whole));
-    }
-    if let Some(length) = packages::wants(&entry.path).filter(|_| piece.offset == 0) {
-        local.database(entry.order, 0, DatabaseFile { path: entry.path.clone(), bytes: whole[..length.min(whole.len())].to_vec() });
-    }
-}
-
-/// Keeps a part of a package database that is too long to be looked at whole.
-fn part_of_database(piece: &Piece, chunk: &Chunk<'_>, local: &mut Gatherer) {
-    let entry = &piece.entry;
-    if entry.kind == EntryKind::File && entry.sparse.is_none() && packages::is_large(&entry.path) {
-        let bytes = chunk.bytes[chunk.owned.clone()].to_vec();
-        local.database(entry.order, piece.offset, DatabaseFile { path: entry.path.clone(), bytes });
-    }
-}
-
-/// Whether a chunk holds nothing but zeros, as the holes of images and databases do.
-fn is_blank(chunk: &Chunk<'_>) -> bool {
-    let bytes = &chunk.bytes[chunk.owned.clone()];
-    bytes.len() >= 512 && bytes[0] == 0 && bytes[..bytes.len() - 1] == bytes[1..]
+    let size = match (&body, size) {
+        (Body::Mapped(bytes), _) => bytes.len() as u64,
+        (Body::Stream(_), size) => size.unwrap_or(0),
+    };
+    let budget = Arc::new(Budget::new(crew.options.limits.nested, size));
+    let mut found = Streamer { crew, budget: Arc::clone(&budget) }.stream(entry, body, sink);
+    found.expanded.add(entry.order, budget.spent());
+    found.stopped(entry, &budget);
+    job.take(found, crew);
 }

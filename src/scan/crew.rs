@@ -7,18 +7,19 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::Read;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 use rayon::{Scope, ThreadPool, ThreadPoolBuilder};
 
 use super::blob::{self, BlobResult, Job};
+use super::matcher;
 use super::turn::Turn;
 use super::{Options, Progress, Verify};
 use crate::finding::Secret;
 use crate::finding::fingerprint::Sealed;
-use crate::layer::walk::{MAX_WHOLE, Sink};
-use crate::layer::{Batch, Slab};
+use crate::layer::walk::{Body, Head, MAX_WHOLE, Sink};
+use crate::layer::{Batch, Entry, Opening, Slab};
 use crate::rule::RuleSet;
 use crate::source::{Blob, BlobKey, Source};
 
@@ -207,6 +208,18 @@ impl<'s> Sink<'s> for SharedSink<'_, 's, '_> {
             None => crew.match_batch(batch, job, Some(source)),
         }
     }
+
+    fn large(&mut self, batch: Batch<'s>) {
+        self.crew.match_batch(batch, self.job, Some(self.source));
+    }
+
+    fn opening(&mut self, entry: &Entry, head: Head<'_>) -> Opening {
+        matcher::opening(entry, &head)
+    }
+
+    fn stream(&mut self, entry: &Arc<Entry>, size: Option<u64>, body: Body<'s, '_>) {
+        blob::stream(self.crew, self.job, entry, size, body, self);
+    }
 }
 
 /// Shares batches of a blob that passes by: only those that own their bytes.
@@ -235,5 +248,17 @@ impl<'b> Sink<'b> for OwnedSink<'_, '_, '_> {
             }
             (slab, _) => crew.match_batch(Batch { slab, metadata: batch.metadata, pieces: batch.pieces, span: batch.span }, job, None),
         }
+    }
+
+    fn large(&mut self, batch: Batch<'b>) {
+        self.crew.match_batch(batch, self.job, None);
+    }
+
+    fn opening(&mut self, entry: &Entry, head: Head<'_>) -> Opening {
+        matcher::opening(entry, &head)
+    }
+
+    fn stream(&mut self, entry: &Arc<Entry>, size: Option<u64>, body: Body<'b, '_>) {
+        blob::stream(self.crew, self.job, entry, size, body, self);
     }
 }

@@ -1,16 +1,18 @@
 //! Puts the candidates of a blob in order: the order of the archive, whatever thread found them when; lines counted, overlaps resolved,
 //! repetitions folded, bounds kept.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::Limits;
+use super::expanded::Expanded;
+use crate::content::nested::git::{self, History};
 use crate::content::packages::{self, DatabaseFile, FileHashes};
 use crate::detect::overlap::{self, Spanned};
 use crate::detect::structure::public::Public;
 use crate::detect::{Candidate, Chunk, Detected};
-use crate::finding::{MAX_ALSO, Part, Position, Reason};
+use crate::finding::{MAX_ALSO, MAX_SKIPPED, Part, Position, Reason};
 use crate::layer::walk::Oddity;
 use crate::layer::{Entry, EntryKind, Piece};
 
@@ -30,6 +32,8 @@ pub(super) struct Found {
     pub(super) matched_too: Vec<u32>,
     /// Of the file, where it may be known by them.
     pub(super) hashes: Option<Arc<FileHashes>>,
+    /// Of the member of a container in the file, where it may be known by them.
+    pub(super) member: Option<Arc<FileHashes>>,
 }
 
 /// A public key in a blob.
@@ -74,15 +78,31 @@ fn cost(file: &DatabaseFile) -> usize {
     size_of::<DatabaseFile>() + file.path.len() + file.bytes.len()
 }
 
+/// A file, or a member of a container in one: [`Entry::key`].
+type Key = (u32, Vec<u32>);
+
+fn key(entry: &Entry) -> Key {
+    let (order, inside) = entry.key();
+    (order, inside.to_vec())
+}
+
 /// Collects from many threads.
 #[derive(Debug, Default)]
 pub(super) struct Gatherer {
     raw: Vec<Raw>,
     published: Vec<Published>,
     /// Of files that came in several pieces: by file and part, by the piece's offset.
-    lines: HashMap<(u32, Part), BTreeMap<u64, Lines>>,
+    lines: HashMap<(Key, Part), BTreeMap<u64, Lines>>,
     /// Of files in which something was found, by their position in the archive.
     hashes: HashMap<u32, Arc<FileHashes>>,
+    /// The same of members of containers.
+    members: HashMap<Key, Arc<FileHashes>>,
+    /// Bytes that came out of files, by their position in the archive.
+    pub(super) expanded: Expanded,
+    /// What git's trees and commits say, by the folder of their objects.
+    histories: BTreeMap<Vec<u8>, History>,
+    /// What was wrong with containers.
+    oddities: BTreeSet<(Key, Oddity)>,
     databases: Databases,
     scanned: u64,
     dropped: u64,
@@ -145,6 +165,13 @@ pub(super) struct Gathered {
 }
 
 impl Gatherer {
+    /// Nothing of the file at a position of the archive, which was passed over.
+    pub(super) fn passing(order: u32) -> Self {
+        let mut gatherer = Self::default();
+        gatherer.expanded.add(order, 0);
+        gatherer
+    }
+
     /// Candidates so far.
     pub(super) fn len(&self) -> usize {
         self.raw.len()
@@ -161,6 +188,53 @@ impl Gatherer {
         self.hashes.entry(order).or_insert_with(|| Arc::new(hashes()));
     }
 
+    /// The same for a member of a container.
+    pub(super) fn member_hashes(&mut self, entry: &Entry, hashes: impl FnOnce() -> FileHashes) {
+        self.members.entry(key(entry)).or_insert_with(|| Arc::new(hashes()));
+    }
+
+    /// Takes in what is wrong with a container.
+    pub(super) fn odd(&mut self, entry: &Entry, reason: Reason, size: Option<u64>, detail: impl Into<String>) {
+        self.odd_entry(entry, Oddity { reason, path: Some(entry.label()), size, detail: detail.into() });
+    }
+
+    /// The same, as the walk says it.
+    pub(super) fn odd_entry(&mut self, entry: &Entry, oddity: Oddity) {
+        self.oddities.insert((key(entry), oddity));
+        // One more than is told, so that it shows that there are more.
+        while self.oddities.len() > MAX_SKIPPED + 1 {
+            self.oddities.pop_last();
+        }
+    }
+
+    /// The git history of the objects in a folder.
+    pub(super) fn history(&mut self, folder: &[u8]) -> &mut History {
+        self.histories.entry(folder.to_vec()).or_default()
+    }
+
+    /// Keeps no more than the bounds allow. What is dropped comes after what is kept in any order of arrival, so the report does not depend on it.
+    pub(super) fn bound(&mut self, limits: &Limits) {
+        if self.raw.len() > 4 * limits.findings_per_layer {
+            self.dropped += cut(&mut self.raw, 2 * limits.findings_per_layer);
+        }
+        if self.published.len() > 4 * MAX_PUBLISHED {
+            first(&mut self.published);
+        }
+    }
+
+    /// Whether something was found in an entry, or a member of it, that is not suppressed, among all but the first `from` candidates.
+    pub(super) fn has_found(&self, from: usize, order: u32) -> bool {
+        let new = self.raw.get(from..).unwrap_or_default();
+        new.iter().any(|raw| raw.entry.order == order && raw.candidate.suppressed.is_none())
+    }
+
+    /// Takes in bytes of an entry that were not matched as text, so that lines after them are counted right.
+    pub(super) fn passed(&mut self, entry: &Entry, offset: u64, bytes: &[u8]) {
+        let feeds = memchr::memchr_iter(b'\n', bytes).count() as u64;
+        let tail = memchr::memrchr(b'\n', bytes).map_or(bytes.len(), |at| bytes.len() - at - 1) as u64;
+        self.lines.entry((key(entry), Part::Content)).or_default().insert(offset, Lines { feeds, tail });
+    }
+
     /// Takes in a file of a package database, or the part of it that begins at `offset`.
     pub(super) fn database(&mut self, order: u32, offset: u64, file: DatabaseFile) {
         self.databases.add((order, offset), file);
@@ -174,7 +248,7 @@ impl Gatherer {
         self.count_lines(piece, &chunk.bytes[chunk.owned.clone()], chunk.owned.len() as u64);
         self.dropped += detected.dropped as u64;
         if detected.exhausted && self.exhausted.len() < 100 {
-            self.exhausted.push(piece.entry.path.clone());
+            self.exhausted.push(piece.entry.label());
         }
         for (at, public) in detected.publics.into_iter().filter(|_| piece.part == Part::Content) {
             let offset = piece.offset + at.saturating_sub(chunk.owned.start) as u64;
@@ -206,7 +280,7 @@ impl Gatherer {
         }
         let feeds = memchr::memchr_iter(b'\n', owned).count() as u64;
         let tail = memchr::memrchr(b'\n', owned).map_or(length, |at| (owned.len() - at - 1) as u64);
-        self.lines.entry((piece.entry.order, piece.part.clone())).or_default().insert(piece.offset, Lines { feeds, tail });
+        self.lines.entry((key(&piece.entry), piece.part.clone())).or_default().insert(piece.offset, Lines { feeds, tail });
     }
 
     /// Takes in what another thread gathered; keeps no more than the bounds allow.
@@ -216,25 +290,37 @@ impl Gatherer {
             self.lines.entry(file).or_default().extend(pieces);
         }
         self.hashes.extend(other.hashes);
+        self.members.extend(other.members);
+        self.expanded.merge(other.expanded);
+        for (folder, history) in other.histories {
+            self.history(&folder).merge(history);
+        }
+        self.oddities.extend(other.oddities);
+        while self.oddities.len() > MAX_SKIPPED + 1 {
+            self.oddities.pop_last();
+        }
         let databases = other.databases;
         for (at, file) in databases.files {
             self.databases.add(at, file);
         }
         self.published.extend(other.published);
-        if self.published.len() > 4 * MAX_PUBLISHED {
-            first(&mut self.published);
-        }
         self.scanned += other.scanned;
         self.dropped += other.dropped;
         self.exhausted.extend(other.exhausted);
-        // What is dropped here comes after what is kept in any order of arrival, so the report does not depend on it.
-        if self.raw.len() > 4 * limits.findings_per_layer {
-            self.dropped += cut(&mut self.raw, 2 * limits.findings_per_layer);
-        }
+        self.bound(limits);
     }
 
     /// Puts everything in order.
     pub(super) fn finish(mut self, limits: &Limits) -> Gathered {
+        if let Some((beyond, count)) = self.expanded.beyond(limits.nested.layer_bytes) {
+            self.raw.retain(|raw| !self.expanded.is_beyond(raw.entry.order, beyond));
+            self.published.retain(|one| !self.expanded.is_beyond(one.entry.order, beyond));
+            let detail = format!(
+                "{count} files were not looked into: the files before them expand to the {} bytes that the files of a layer may; --max-layer-expanded allows more",
+                limits.nested.layer_bytes
+            );
+            self.oddities.insert(((beyond, Vec::new()), Oddity { reason: Reason::TooLarge, path: None, size: None, detail }));
+        }
         sort(&mut self.raw);
         first(&mut self.published);
         let databases = self.databases.finish();
@@ -243,13 +329,18 @@ impl Gatherer {
         let mut raw = self.raw.into_iter().peekable();
         while let Some(first) = raw.next() {
             let mut group = vec![first];
-            while let Some(next) = raw.next_if(|next| next.entry.order == group[0].entry.order && next.part == group[0].part) {
+            while let Some(next) = raw.next_if(|next| next.entry.key() == group[0].entry.key() && next.part == group[0].part) {
                 group.push(next);
             }
-            let pieces = self.lines.get(&(group[0].entry.order, group[0].part.clone()));
+            let key = key(&group[0].entry);
+            let member = self.members.get(&key).filter(|_| group[0].part == Part::Content).cloned();
+            name_object(&mut group, &self.histories);
+            let pieces = self.lines.get(&(key, group[0].part.clone()));
             // The name or an attribute of a public file is not of its content.
-            let hashes = self.hashes.get(&group[0].entry.order).filter(|_| group[0].part == Part::Content).cloned();
-            let mut found = fold(overlap::resolve(group), pieces, hashes.as_ref());
+            let is_content = group[0].part == Part::Content || group[0].entry.inside.is_some();
+            let hashes = self.hashes.get(&group[0].entry.order).filter(|_| is_content).cloned();
+            let mut found = fold(overlap::resolve(group), pieces);
+            found.iter_mut().for_each(|found| (found.hashes, found.member) = (hashes.clone(), member.clone()));
             if found.len() > limits.findings_per_file {
                 dropped += (found.len() - limits.findings_per_file) as u64;
                 found.truncate(limits.findings_per_file);
@@ -267,6 +358,7 @@ impl Gatherer {
             );
             gathered.oddities.push(Oddity { reason: Reason::FindingsLimit, path: None, size: None, detail });
         }
+        gathered.oddities.extend(self.oddities.into_iter().map(|(_, oddity)| oddity));
         self.exhausted.sort();
         self.exhausted.dedup();
         for path in self.exhausted {
@@ -277,20 +369,33 @@ impl Gatherer {
     }
 }
 
+/// Says of a loose object of git what file of what commit it is.
+fn name_object(group: &mut [Raw], histories: &BTreeMap<Vec<u8>, History>) {
+    let Some((folder, name)) = git::loose(&group[0].entry.path).filter(|_| group[0].entry.depth() == 1) else { return };
+    let id = git::from_hex(name.as_bytes());
+    let origin = id.and_then(|id| histories.get(folder)?.origin(&id));
+    let mut entry = Entry::clone(&group[0].entry);
+    if let (Some(origin), Some(inside)) = (origin, &mut entry.inside) {
+        inside.note = Some(origin.describe());
+        let entry = Arc::new(entry);
+        group.iter_mut().for_each(|raw| raw.entry = Arc::clone(&entry));
+    }
+}
+
 /// Keeps the first ones, in order: the same whatever the order of arrival.
 fn first(published: &mut Vec<Published>) {
-    published.sort_by(|a, b| (a.entry.order, a.offset, &a.public).cmp(&(b.entry.order, b.offset, &b.public)));
-    published.dedup_by(|a, b| (a.entry.order, a.offset) == (b.entry.order, b.offset));
+    published.sort_by(|a, b| (a.entry.key(), a.offset, &a.public).cmp(&(b.entry.key(), b.offset, &b.public)));
+    published.dedup_by(|a, b| (a.entry.key(), a.offset) == (b.entry.key(), b.offset));
     published.truncate(MAX_PUBLISHED);
 }
 
 fn sort(raw: &mut [Raw]) {
     raw.sort_by(|a, b| {
-        let key = |raw: &Raw| (raw.entry.order, raw.span.start, raw.span.end, raw.candidate.rule);
-        key(a).cmp(&key(b)).then_with(|| a.part.cmp(&b.part)).then_with(|| a.candidate.secret.cmp(&b.candidate.secret))
+        let span = |raw: &Raw| (raw.span.start, raw.span.end, raw.candidate.rule);
+        let by_span = || span(a).cmp(&span(b)).then_with(|| a.candidate.secret.cmp(&b.candidate.secret));
+        // All parts of an entry together, in their own order.
+        a.entry.key().cmp(&b.entry.key()).then_with(|| a.part.cmp(&b.part)).then_with(by_span)
     });
-    // All parts of an entry together, in their own order.
-    raw.sort_by(|a, b| (a.entry.order, &a.part).cmp(&(b.entry.order, &b.part)));
 }
 
 fn cut(raw: &mut Vec<Raw>, keep: usize) -> u64 {
@@ -311,7 +416,7 @@ impl Spanned for Raw {
 }
 
 /// Counts lines and folds repetitions of a secret within a file into one finding.
-fn fold(raws: Vec<(Raw, Vec<u32>)>, pieces: Option<&BTreeMap<u64, Lines>>, hashes: Option<&Arc<FileHashes>>) -> Vec<Found> {
+fn fold(raws: Vec<(Raw, Vec<u32>)>, pieces: Option<&BTreeMap<u64, Lines>>) -> Vec<Found> {
     let mut found: Vec<Found> = Vec::new();
     // A comment accepts the secret on its own line and nowhere else: those that are suppressed are not one finding with those that are not.
     let mut known: HashMap<(u32, Vec<u8>, bool), usize> = HashMap::new();
@@ -327,18 +432,14 @@ fn fold(raws: Vec<(Raw, Vec<u32>)>, pieces: Option<&BTreeMap<u64, Lines>>, hashe
             continue;
         }
         known.insert(key, found.len());
-        let hashes = hashes.cloned();
+        let mut candidate = raw.candidate;
+        if let Some(inside) = &raw.entry.inside {
+            candidate.decoding = inside.steps.iter().cloned().chain(candidate.decoding).collect();
+            candidate.note = [candidate.note, inside.note.clone()].into_iter().flatten().reduce(|one, other| format!("{one}; {other}"));
+        }
+        let (hashes, member) = (None, None);
         let also = Vec::new();
-        found.push(Found {
-            entry: raw.entry,
-            is_masked: false,
-            part: raw.part,
-            position,
-            also,
-            candidate: raw.candidate,
-            matched_too,
-            hashes,
-        });
+        found.push(Found { entry: raw.entry, is_masked: false, part: raw.part, position, also, candidate, matched_too, hashes, member });
     }
     found
 }

@@ -231,11 +231,11 @@ impl Assembly<'_> {
         let place = |layer: usize, position: Option<Position>| self.place(found, layer, position);
         let mut also: Vec<Place> = found.also.iter().map(|&position| place(first, Some(position))).collect();
         let names = self.names(&found.entry, indexes[indexes.len() - 1]);
-        if !self.image.is_rootfs && found.entry.kind != EntryKind::Stray {
+        if !self.image.is_rootfs && !found.entry.is_outside_files() {
             let links = names[1..].iter().map(|name| Place::LayerFile {
                 layer: name.layer,
                 path: name.path.clone(),
-                inner: Vec::new(),
+                inner: found.entry.members().to_vec(),
                 part: found.part.clone(),
                 position: None,
             });
@@ -251,26 +251,26 @@ impl Assembly<'_> {
         let finding = self.finding(&found.candidate, &found.matched_too, place(first, found.position), also, visibility);
         let mut finding = Finding { origin, ..finding };
         let hashes = found.hashes.as_deref();
-        if found.part == Part::Content && found.entry.kind != EntryKind::Stray && finding.explanation.is_some() {
+        if found.part == Part::Content && !found.entry.is_outside_files() && finding.explanation.is_some() {
             let ownership = self.recorded.ownership(&finding, self.image, first, &found.entry.path, hashes);
             if let Some(explanation) = &mut finding.explanation {
                 explanation.ownership = Some(ownership);
             }
         }
         if let Some(hashes) = hashes {
-            self.recorded.judge(&mut finding, self.image, first, &found.entry.path, hashes);
+            self.recorded.judge(&mut finding, self.image, first, &found.entry.path, hashes, found.member.as_deref());
         }
         finding
     }
 
     fn place(&self, found: &Found, layer: usize, position: Option<Position>) -> Place {
-        let (path, part) = (found.entry.path.clone(), found.part.clone());
-        match (found.entry.kind, self.image.is_rootfs) {
-            (EntryKind::Stray, _) => {
+        let (path, inner, part) = (found.entry.path.clone(), found.entry.members().to_vec(), found.part.clone());
+        match (found.entry.is_outside_files(), self.image.is_rootfs) {
+            (true, _) => {
                 Place::LayerBytes { layer, position: position.unwrap_or(Position { offset: found.entry.base, line: 1, column: 1 }) }
             }
-            (_, true) => Place::RootfsFile { path, inner: Vec::new(), part, position },
-            (_, false) => Place::LayerFile { layer, path, inner: Vec::new(), part, position },
+            (_, true) => Place::RootfsFile { path, inner, part, position },
+            (_, false) => Place::LayerFile { layer, path, inner, part, position },
         }
     }
 
@@ -293,7 +293,8 @@ impl Assembly<'_> {
     fn names(&self, entry: &Entry, layer: usize) -> Vec<Name> {
         let own = Name { path: entry.path.clone(), layer, order: entry.order, end: self.end(&entry.path, layer, entry.order) };
         let mut names = vec![own];
-        if entry.kind != EntryKind::File {
+        // What stands inside a file is there as long as the file is.
+        if entry.kind != EntryKind::File && entry.inside.is_none() {
             return names;
         }
         for above in layer..self.image.layers.len() {
@@ -315,7 +316,7 @@ impl Assembly<'_> {
     /// The bytes are there as long as one of their names is; what took the last name takes them.
     fn visibility(&self, entry: &Entry, layer: usize, names: &[Name]) -> Visibility {
         // Stray bytes are unpacked by nobody: they are gone from the start, and readable by anyone who pulls.
-        if entry.kind == EntryKind::Stray {
+        if entry.is_outside_files() {
             return Visibility::Deleted { layer };
         }
         let ends: Option<Vec<End>> = names.iter().map(|name| name.end).collect();
@@ -446,7 +447,7 @@ fn counterparts(image: &Image, results: &Results, findings: &mut [Finding]) {
         for one in published {
             for &finding in by_fingerprint.get(&one.public.fingerprint).into_iter().flatten() {
                 let layer = (!image.is_rootfs).then_some(index);
-                let counterpart = Counterpart { what: one.public.what.clone(), path: one.entry.path.clone(), layer };
+                let counterpart = Counterpart { what: one.public.what.clone(), path: one.entry.label(), layer };
                 let Some(key) = &mut findings[finding].key else { continue };
                 if key.counterparts.len() < MAX_ALSO && !key.counterparts.contains(&counterpart) {
                     key.counterparts.push(counterpart);
@@ -470,9 +471,9 @@ fn extras(contents: &Contents, results: &Results, crew: &Crew<'_>, image: usize,
     for (name, key) in &contents.extras {
         let Some(result) = results.get(key) else { continue };
         for found in &result.found {
-            let path = match found.entry.kind {
-                EntryKind::Stray => name.clone().into_bytes(),
-                _ => [name.as_bytes(), b"!", &found.entry.path].concat(),
+            let path = match found.entry.path.is_empty() {
+                true => found.entry.members().iter().fold(name.clone().into_bytes(), |path, member| [&path[..], b"!", member].concat()),
+                false => [name.as_bytes(), b"!", &found.entry.label()].concat(),
             };
             let place = Place::ArchiveMember { path, position: found.position };
             let secret = crew.sealed(&found.candidate.secret);

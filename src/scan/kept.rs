@@ -266,6 +266,11 @@ fn is_whole(result: &BlobResult) -> bool {
     result.digest.is_some()
         && result.diff_id.is_some()
         && result.index.left_out() == 0
-        && result.oddities.iter().all(|oddity| oddity.reason == Reason::TrailingBytes)
+        && result.oddities.iter().all(|oddity| is_of_content(oddity.reason))
         && !result.found.iter().any(is_name)
+}
+
+/// Whether the bytes themselves are odd, so that another read would say the same.
+fn is_of_content(reason: Reason) -> bool {
+    matches!(reason, Reason::TrailingBytes | Reason::DamagedFile | Reason::Contradiction | Reason::UnreadFormat)
 }

@@ -8,9 +8,12 @@ mod base;
 mod blob;
 mod crew;
 mod documents;
+mod expanded;
 mod gather;
 mod image;
 mod kept;
+mod matcher;
+mod nested;
 mod public;
 mod steps;
 mod turn;
@@ -20,6 +23,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 use crate::cache::Cache;
+pub use crate::content::nested::budget::Bounds;
 pub use crate::detect::Explain;
 pub use crate::detect::inline::Comments;
 use crate::finding::{LayerRead, Scan, fingerprint};
@@ -60,11 +64,13 @@ pub struct Limits {
     pub findings_per_file: usize,
     /// Most findings of one layer; those that come first are kept.
     pub findings_per_layer: usize,
+    /// What looking into files may cost.
+    pub nested: Bounds,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { layer_bytes: 1 << 40, findings_per_file: 1_000, findings_per_layer: 100_000 }
+        Self { layer_bytes: 1 << 40, findings_per_file: 1_000, findings_per_layer: 100_000, nested: Bounds::default() }
     }
 }
 

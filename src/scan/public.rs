@@ -40,12 +40,20 @@ impl<'r> Recorded<'r> {
         Self { by_blob, asked, public_files }
     }
 
-    /// Suppresses a finding in a file of `layer`, if the file is public.
-    pub(super) fn judge(&self, finding: &mut Finding, image: &Image, layer: usize, path: &[u8], hashes: &FileHashes) {
+    /// Suppresses a finding in a file of `layer`, if the file is public, or the member of it that the finding is in.
+    pub(super) fn judge(
+        &self,
+        finding: &mut Finding,
+        image: &Image,
+        layer: usize,
+        path: &[u8],
+        hashes: &FileHashes,
+        member: Option<&FileHashes>,
+    ) {
         if self.public_files == PublicFiles::Report || finding.suppressed.is_some() {
             return;
         }
-        if let Some(file) = known::find(hashes) {
+        if let Some(file) = known::find(hashes).or_else(|| known::find(member?)) {
             let detail = format!("the file is known by its content: {} of {}", file.path, called(&file.package));
             return suppress(finding, file.package.clone(), detail);
         }

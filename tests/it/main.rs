@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod allow;
+mod archives;
 mod audit;
 mod base;
 mod baseline;
@@ -20,8 +21,10 @@ mod engine;
 mod example;
 mod explain;
 mod forms;
+mod hostile;
 mod invariants;
 mod life;
+mod nested;
 mod official;
 mod packages;
 mod pairs;

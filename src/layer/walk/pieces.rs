@@ -3,10 +3,10 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{BATCH, BLOCK, MAX_WHOLE, Walk, is_header};
+use super::{BATCH, BLOCK, Walk, is_header};
 use crate::detect::{AFTER, BEFORE};
 use crate::finding::{Part, Reason};
-use crate::layer::{Entry, EntryKind, Piece, Slab, Where};
+use crate::layer::{Entry, EntryKind, Opening, Piece, Slab, Where};
 
 impl Walk<'_, '_> {
     /// A short text that is not in the archive as it is.
@@ -24,54 +24,23 @@ impl Walk<'_, '_> {
             is_start: true,
             is_end: true,
             whole: None,
+            opening: Opening::Cut,
         };
         self.pieces.push(piece);
         self.pending += text.len();
     }
 
-    /// The next `size` bytes of the layer, as pieces of `entry`.
-    pub(super) fn body(&mut self, entry: &Arc<Entry>, part: Part, size: u64) {
-        let mut left = size;
-        let mut offset = 0u64;
-        // A file of moderate size that does not fit whole begins the next slab.
-        let whole = usize::try_from(size).ok().filter(|size| *size <= MAX_WHOLE);
-        if let Some(size) = whole {
-            self.need(size);
-        }
-        let whole = whole.filter(|size| *size <= self.tape.rest().len()).map(|size| self.tape.pos()..self.tape.pos() + size);
-        // Index of the body's first byte in the slab; negative once it has been left behind.
-        let mut first = self.tape.pos() as i64;
-        while left > 0 {
-            let start = self.tape.pos();
-            let available = self.tape.rest().len();
-            let is_last = left <= available as u64 || self.tape.is_ended();
-            let end = if is_last {
-                start + available.min(usize::try_from(left).unwrap_or(usize::MAX))
-            } else {
-                (start + available).saturating_sub(AFTER).max(start)
-            };
-            let limit = if is_last { end } else { start + available };
-            self.pieces_of(entry, &part, start..end, first, limit, offset, is_last, whole.as_ref());
-            offset += (end - start) as u64;
-            left -= (end - start) as u64;
-            self.tape.take(end - start);
-            if is_last {
-                if left > 0 {
-                    self.cut_short(entry, left);
-                }
-                return;
-            }
-            let keep = end.saturating_sub(BEFORE).max(usize::try_from(first).unwrap_or(0));
-            self.rotate(keep);
-            first -= keep as i64;
-        }
+    /// An entry's path in the archive; none of the file itself whose content is walked.
+    fn path_of(&self, entry: &Arc<Entry>) -> Option<Vec<u8>> {
+        let is_container = self.container.as_ref().is_some_and(|container| Arc::ptr_eq(container, entry));
+        (!is_container).then(|| entry.rule_path().to_vec())
     }
 
     pub(super) fn cut_short(&mut self, entry: &Arc<Entry>, left: u64) {
         if entry.kind != EntryKind::Stray {
             self.odd(
                 Reason::TruncatedArchive,
-                Some(entry.path.clone()),
+                self.path_of(entry),
                 Some(left),
                 "the archive ends in the middle of it; what there is was scanned".to_owned(),
             );
@@ -107,6 +76,7 @@ impl Walk<'_, '_> {
                 is_start: first >= 0 && from == floor,
                 is_end: is_last && to == limit,
                 whole: whole.cloned(),
+                opening: Opening::Cut,
             };
             self.pieces.push(piece);
             self.pending += end - start;
@@ -145,7 +115,11 @@ impl Walk<'_, '_> {
     pub(super) fn stray_entry(&mut self) -> Entry {
         let order = self.order;
         self.order = self.order.saturating_add(1);
-        Entry { path: Vec::new(), kind: EntryKind::Stray, order, sparse: None, base: self.tape.offset() }
+        let base = self.tape.offset();
+        match &self.container {
+            Some(container) => container.stray(order, base),
+            None => Entry { path: Vec::new(), kind: EntryKind::Stray, order, sparse: None, base, inside: None },
+        }
     }
 
     /// Takes all that is left as stray bytes, unless it is nothing but zeros.

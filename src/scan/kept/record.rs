@@ -51,9 +51,18 @@ impl Record<'_> {
                 *text = masked;
             }
         };
+        let inside = |entry: &mut Entry| {
+            if let Some(inside) = &mut entry.inside {
+                inside.members.iter_mut().chain([&mut inside.path]).for_each(|one| _ = path(one));
+                inside.note.iter_mut().for_each(text);
+            }
+        };
         for found in &mut self.found {
             if holds(redactor, &found.entry.path) {
                 found.is_masked = path(&mut found.entry.to_mut().path);
+            }
+            if inside_holds(redactor, &found.entry) {
+                inside(found.entry.to_mut());
             }
             if let Part::Pax(key) = &mut found.part {
                 text(key);
@@ -64,6 +73,9 @@ impl Record<'_> {
         for (entry, _, public) in &mut self.published {
             if holds(redactor, &entry.path) {
                 path(&mut entry.to_mut().path);
+            }
+            if inside_holds(redactor, entry) {
+                inside(entry.to_mut());
             }
             if holds(redactor, public.what.as_bytes()) {
                 text(&mut public.to_mut().what);
@@ -88,6 +100,13 @@ impl Record<'_> {
     }
 }
 
+/// Whether a secret stands in the names of an entry's members, or in what is said of it.
+fn inside_holds(redactor: &Redactor, entry: &Entry) -> bool {
+    let Some(inside) = &entry.inside else { return false };
+    let names = inside.members.iter().chain([&inside.path]).map(Vec::as_slice);
+    names.chain(inside.note.iter().map(String::as_bytes)).any(|bytes| holds(redactor, bytes))
+}
+
 #[derive(Serialize, Deserialize)]
 pub(super) struct SecretRecord {
     pub(super) redacted: String,
@@ -108,6 +127,7 @@ pub(super) struct FoundRecord<'r> {
     also: Cow<'r, [Position]>,
     matched_too: Cow<'r, [u32]>,
     hashes: Option<FileHashes>,
+    member: Option<FileHashes>,
     rule: u32,
     decoding: Vec<Cow<'static, str>>,
     severity: Severity,
@@ -123,7 +143,7 @@ pub(super) struct FoundRecord<'r> {
 
 impl<'r> FoundRecord<'r> {
     pub(super) fn new(found: &'r Found, secret: u32) -> Self {
-        let Found { entry, is_masked, part, position, also, candidate, matched_too, hashes } = found;
+        let Found { entry, is_masked, part, position, also, candidate, matched_too, hashes, member } = found;
         let candidate = candidate.clone();
         // Where it stood in its piece is of no use later.
         let Candidate { rule, span: _, secret: _, decoding, severity, confidence, suppressed, key, note, expires, host, rank, explanation } =
@@ -137,6 +157,7 @@ impl<'r> FoundRecord<'r> {
             also: Cow::Borrowed(also),
             matched_too: Cow::Borrowed(matched_too),
             hashes: hashes.as_deref().copied(),
+            member: member.as_deref().copied(),
             rule,
             decoding,
             severity,
@@ -180,6 +201,7 @@ impl<'r> FoundRecord<'r> {
             candidate,
             matched_too: self.matched_too.into_owned(),
             hashes: self.hashes.map(Arc::new),
+            member: self.member.map(Arc::new),
         })
     }
 }

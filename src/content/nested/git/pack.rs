@@ -1,0 +1,452 @@
+//! Reads a pack: inflates each object once, puts together those that are stored as differences.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::ops::Range;
+use std::sync::Arc;
+
+use flate2::{Decompress, FlushDecompress, Status};
+
+use super::super::Problem;
+use super::super::budget::Budget;
+use super::{Id, Kind, id};
+
+/// Bytes of the header.
+const HEADER: usize = 12;
+/// Bytes of whole objects that are kept for those that build on them.
+const MAX_CACHE: usize = 32 << 20;
+/// Longest chain of differences. Git makes them of 50, and reads 4095.
+const MAX_CHAIN: usize = 4096;
+/// What is looked at round what is new in an object: a name before a new value stands in the old part.
+const BEFORE: usize = 512;
+const AFTER: usize = 128;
+
+/// An object, put together.
+#[derive(Debug)]
+pub struct Object<'o> {
+    /// What it is.
+    pub kind: Kind,
+    /// Its name.
+    pub id: Id,
+    /// Its position in the pack.
+    pub number: u32,
+    /// Its content.
+    pub content: &'o [u8],
+    /// What of the content is in no object before; all of it, for one that is stored as a whole.
+    pub new: Vec<Range<usize>>,
+}
+
+/// What could not be put together: a difference to something that is not there. Holds the bytes that it adds.
+#[derive(Debug)]
+pub struct Pending {
+    /// Its position in the pack.
+    pub number: u32,
+    /// What it adds to what is missing.
+    pub added: Vec<u8>,
+}
+
+/// What the pack came to.
+#[derive(Debug, Default)]
+pub struct Packed {
+    /// Bytes of the pack that were understood.
+    pub read: Range<usize>,
+    /// Objects without the one that they build on.
+    pub pending: Vec<Pending>,
+    /// What is wrong with it.
+    pub problems: Vec<Problem>,
+    /// Objects that are larger than what is held in memory.
+    pub too_large: u64,
+}
+
+/// How an object is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stored {
+    Whole(Kind),
+    /// A difference to the object at this offset.
+    From(usize),
+    /// A difference to the object of this name.
+    To(Id),
+}
+
+#[derive(Debug, Clone)]
+struct Slot {
+    number: u32,
+    stored: Stored,
+    size: usize,
+    data: usize,
+}
+
+/// Reads a pack, and hands each object to `found`.
+pub fn read(bytes: &[u8], budget: &Budget, found: &mut dyn FnMut(Object<'_>)) -> Packed {
+    let mut reader = Reader {
+        bytes,
+        budget,
+        slots: BTreeMap::new(),
+        names: HashMap::new(),
+        cache: HashMap::new(),
+        order: VecDeque::new(),
+        cached: 0,
+        waiting: Vec::new(),
+        out: Packed::default(),
+    };
+    reader.all(found);
+    reader.out
+}
+
+struct Reader<'p> {
+    bytes: &'p [u8],
+    budget: &'p Budget,
+    slots: BTreeMap<usize, Slot>,
+    names: HashMap<Id, usize>,
+    cache: HashMap<usize, (Kind, Arc<Vec<u8>>)>,
+    order: VecDeque<usize>,
+    cached: usize,
+    /// Offsets of objects that build on a name that was not seen yet.
+    waiting: Vec<usize>,
+    out: Packed,
+}
+
+impl Reader<'_> {
+    fn all(&mut self, found: &mut dyn FnMut(Object<'_>)) {
+        let count = self.bytes.get(8..HEADER).map_or(0, |field| field.iter().fold(0u32, |count, &byte| count << 8 | u32::from(byte)));
+        let mut at = HEADER.min(self.bytes.len());
+        for number in 0..count {
+            if !self.budget.member() {
+                break;
+            }
+            let Some((slot, end)) = self.slot(at, number, found) else {
+                self.out.problems.push(Problem::Damaged("an object of the pack is damaged, or the pack ends before it"));
+                break;
+            };
+            self.slots.insert(at, slot);
+            at = end;
+        }
+        // The checksum at the end.
+        let is_end = self.slots.len() as u32 == count && self.bytes.len() >= at && self.bytes.len() - at <= 32;
+        self.out.read = 0..if is_end { self.bytes.len() } else { at };
+        self.late(found);
+    }
+
+    /// Reads the object at `at`: what it is, and where the next one begins. Hands it on if it can be put together.
+    fn slot(&mut self, at: usize, number: u32, found: &mut dyn FnMut(Object<'_>)) -> Option<(Slot, usize)> {
+        let (stored, size, data) = self.header(at)?;
+        let slot = Slot { number, stored, size, data };
+        let limit = usize::try_from(self.budget.bounds().held_bytes).unwrap_or(usize::MAX);
+        if size > limit {
+            self.out.too_large += 1;
+            let end = skip(self.bytes.get(data..)?, self.budget)? + data;
+            return Some((slot, end));
+        }
+        let (content, length) = inflate(self.bytes.get(data..)?, size, self.budget)?;
+        self.slots.insert(at, slot.clone());
+        match stored {
+            Stored::Whole(kind) => self.whole(at, number, kind, content, None, found),
+            Stored::From(base) => match self.resolve(base) {
+                Some((kind, base)) => self.difference(at, number, kind, &base, &content, found),
+                None => self.unresolved(number, &content),
+            },
+            Stored::To(name) => match self.names.get(&name).copied().and_then(|base| self.resolve(base)) {
+                Some((kind, base)) => self.difference(at, number, kind, &base, &content, found),
+                None => self.waiting.push(at),
+            },
+        }
+        Some((slot, data + length))
+    }
+
+    /// Objects that build on one that came after them. Each pass puts one link of a chain together; what is left then has no beginning.
+    fn late(&mut self, found: &mut dyn FnMut(Object<'_>)) {
+        loop {
+            let waiting = std::mem::take(&mut self.waiting);
+            let before = waiting.len();
+            for at in waiting {
+                let Some(slot) = self.slots.get(&at).cloned() else { continue };
+                let Stored::To(name) = slot.stored else { continue };
+                let base = self.names.get(&name).copied().and_then(|base| self.resolve(base));
+                let content = inflate(self.bytes.get(slot.data..).unwrap_or_default(), slot.size, self.budget);
+                match (base, content) {
+                    (Some((kind, base)), Some((content, _))) => self.difference(at, slot.number, kind, &base, &content, found),
+                    _ => self.waiting.push(at),
+                }
+            }
+            if self.waiting.is_empty() || self.waiting.len() == before || self.budget.stopped().is_some() {
+                break;
+            }
+        }
+        for at in std::mem::take(&mut self.waiting) {
+            let Some(slot) = self.slots.get(&at).cloned() else { continue };
+            if let Some((content, _)) = inflate(self.bytes.get(slot.data..).unwrap_or_default(), slot.size, self.budget) {
+                self.unresolved(slot.number, &content);
+            }
+        }
+        if !self.out.pending.is_empty() {
+            self.out.problems.push(Problem::Damaged("objects of the pack build on others that are not in it; what they add was scanned"));
+        }
+    }
+
+    fn unresolved(&mut self, number: u32, delta: &[u8]) {
+        let added = Delta::parse(delta).map(|delta| delta.added()).unwrap_or_else(|| delta.to_vec());
+        self.out.pending.push(Pending { number, added });
+    }
+
+    fn difference(&mut self, at: usize, number: u32, kind: Kind, base: &[u8], delta: &[u8], found: &mut dyn FnMut(Object<'_>)) {
+        match self.apply(base, delta) {
+            Some((content, new)) => self.whole(at, number, kind, content, Some(new), found),
+            None => {
+                self.unresolved(number, delta);
+            }
+        }
+    }
+
+    fn whole(
+        &mut self,
+        at: usize,
+        number: u32,
+        kind: Kind,
+        content: Vec<u8>,
+        new: Option<Vec<Range<usize>>>,
+        found: &mut dyn FnMut(Object<'_>),
+    ) {
+        let id = id(kind, &content);
+        self.names.insert(id, at);
+        let new = new.unwrap_or_else(|| super::super::just(0..content.len()));
+        found(Object { kind, id, number, content: &content, new });
+        self.keep(at, kind, Arc::new(content));
+    }
+
+    fn keep(&mut self, at: usize, kind: Kind, content: Arc<Vec<u8>>) {
+        if content.len() > MAX_CACHE / 2 || self.cache.contains_key(&at) {
+            return;
+        }
+        self.cached += content.len();
+        self.cache.insert(at, (kind, content));
+        self.order.push_back(at);
+        while self.cached > MAX_CACHE {
+            let Some(oldest) = self.order.pop_front() else { return };
+            if let Some((_, content)) = self.cache.remove(&oldest) {
+                self.cached -= content.len();
+            }
+        }
+    }
+
+    /// The object at an offset, put together once more if it is no longer kept.
+    fn resolve(&mut self, at: usize) -> Option<(Kind, Arc<Vec<u8>>)> {
+        let mut chain = Vec::new();
+        let mut at = at;
+        let (kind, mut content) = loop {
+            if let Some((kind, content)) = self.cache.get(&at) {
+                break (*kind, Arc::clone(content));
+            }
+            let slot = self.slots.get(&at)?.clone();
+            if slot.size as u64 > self.budget.bounds().held_bytes || chain.len() > MAX_CHAIN {
+                return None;
+            }
+            let (stored, _) = inflate(&self.bytes[slot.data..], slot.size, self.budget)?;
+            match slot.stored {
+                Stored::Whole(kind) => break (kind, Arc::new(stored)),
+                Stored::From(base) => {
+                    chain.push((at, stored));
+                    at = base;
+                }
+                Stored::To(name) => {
+                    chain.push((at, stored));
+                    at = *self.names.get(&name)?;
+                }
+            }
+        };
+        for (at, delta) in chain.into_iter().rev() {
+            content = Arc::new(self.apply(&content, &delta)?.0);
+            self.keep(at, kind, Arc::clone(&content));
+        }
+        Some((kind, content))
+    }
+
+    /// What a difference makes of its base, and what of it is new.
+    fn apply(&mut self, base: &[u8], delta: &[u8]) -> Option<(Vec<u8>, Vec<Range<usize>>)> {
+        let delta = Delta::parse(delta)?;
+        if delta.base != base.len() as u64 {
+            return None;
+        }
+        if delta.result > self.budget.bounds().held_bytes {
+            self.out.too_large += 1;
+            return None;
+        }
+        // The size is a claim: room is made as bytes come.
+        let mut content = Vec::with_capacity((delta.result as usize).min(base.len() + delta.steps.len()));
+        let mut new: Vec<Range<usize>> = Vec::new();
+        for step in delta.steps() {
+            let start = content.len();
+            match step? {
+                DeltaStep::Copy(range) => content.extend_from_slice(base.get(range)?),
+                DeltaStep::Add(bytes) => {
+                    content.extend_from_slice(bytes);
+                    let from = start.saturating_sub(BEFORE);
+                    match new.last_mut().filter(|last| last.end >= from) {
+                        Some(last) => last.end = content.len() + AFTER,
+                        None => new.push(from..content.len() + AFTER),
+                    }
+                }
+            }
+            if content.len() as u64 > delta.result || !self.budget.spend((content.len() - start) as u64) {
+                return None;
+            }
+        }
+        new.iter_mut().for_each(|range| range.end = range.end.min(content.len()));
+        (content.len() as u64 == delta.result).then_some((content, new))
+    }
+
+    /// How an object is stored, its size, and where its bytes begin.
+    fn header(&self, at: usize) -> Option<(Stored, usize, usize)> {
+        let first = *self.bytes.get(at)?;
+        let mut size = u64::from(first & 15);
+        let (mut at_byte, mut byte, mut shift) = (at, first, 4);
+        while byte & 0x80 != 0 {
+            at_byte += 1;
+            byte = *self.bytes.get(at_byte)?;
+            size |= u64::from(byte & 0x7f).checked_shl(shift).filter(|_| shift < 60)?;
+            shift += 7;
+        }
+        let data = at_byte + 1;
+        let size = usize::try_from(size).ok()?;
+        Some(match first >> 4 & 7 {
+            1 => (Stored::Whole(Kind::Commit), size, data),
+            2 => (Stored::Whole(Kind::Tree), size, data),
+            3 => (Stored::Whole(Kind::Blob), size, data),
+            4 => (Stored::Whole(Kind::Tag), size, data),
+            6 => {
+                let mut at_byte = data;
+                let mut byte = *self.bytes.get(at_byte)?;
+                let mut back = u64::from(byte & 0x7f);
+                while byte & 0x80 != 0 {
+                    at_byte += 1;
+                    byte = *self.bytes.get(at_byte)?;
+                    back = back.checked_add(1)?.checked_mul(128)?.checked_add(u64::from(byte & 0x7f))?;
+                }
+                // Always one that stands before: there are no loops of these.
+                let base = at.checked_sub(usize::try_from(back).ok().filter(|back| *back > 0)?)?;
+                (Stored::From(base), size, at_byte + 1)
+            }
+            7 => (Stored::To(*self.bytes.get(data..)?.first_chunk::<20>()?), size, data + 20),
+            _ => return None,
+        })
+    }
+}
+
+/// Inflates a stream that is said to have `size` bytes: these, and the length of the stream.
+fn inflate(stream: &[u8], size: usize, budget: &Budget) -> Option<(Vec<u8>, usize)> {
+    // Room is made for what can come of these bytes at most, whatever is said.
+    let room = size.min(stream.len().saturating_mul(1032).saturating_add(64));
+    let mut out = Vec::with_capacity(room + 1);
+    let mut inflate = Decompress::new(true);
+    loop {
+        let (before, produced) = (inflate.total_in() as usize, out.len());
+        let status = inflate.decompress_vec(stream.get(before..)?, &mut out, FlushDecompress::None).ok()?;
+        let read = inflate.total_in() as usize - before;
+        if !budget.spend((read + out.len() - produced) as u64) || out.len() > size {
+            return None;
+        }
+        match status {
+            Status::StreamEnd => return (out.len() == size).then(|| (out, inflate.total_in() as usize)),
+            _ if inflate.total_in() as usize == before && out.len() == produced => return None,
+            _ => {}
+        }
+    }
+}
+
+/// Passes over a stream: its length.
+fn skip(stream: &[u8], budget: &Budget) -> Option<usize> {
+    let mut out = vec![0; 64 * 1024];
+    let mut inflate = Decompress::new(true);
+    loop {
+        let (before, produced) = (inflate.total_in(), inflate.total_out());
+        let status = inflate.decompress(stream.get(before as usize..)?, &mut out, FlushDecompress::None).ok()?;
+        let count = inflate.total_out() - produced;
+        if !budget.spend(count) {
+            return None;
+        }
+        match status {
+            Status::StreamEnd => return Some(inflate.total_in() as usize),
+            _ if inflate.total_in() == before && count == 0 => return None,
+            _ => {}
+        }
+    }
+}
+
+/// A difference: sizes before and after, and what to do.
+struct Delta<'d> {
+    base: u64,
+    result: u64,
+    steps: &'d [u8],
+}
+
+enum DeltaStep<'d> {
+    Copy(Range<usize>),
+    Add(&'d [u8]),
+}
+
+impl<'d> Delta<'d> {
+    fn parse(bytes: &'d [u8]) -> Option<Self> {
+        let (base, at) = number(bytes, 0)?;
+        let (result, at) = number(bytes, at)?;
+        Some(Self { base, result, steps: &bytes[at..] })
+    }
+
+    /// The steps; none in place of one that makes no sense, which is the last.
+    fn steps(&self) -> impl Iterator<Item = Option<DeltaStep<'d>>> {
+        let mut rest = self.steps;
+        std::iter::from_fn(move || {
+            let (&code, after) = rest.split_first()?;
+            rest = after;
+            let step = Self::step(code, &mut rest);
+            if step.is_none() {
+                rest = &[];
+            }
+            Some(step)
+        })
+    }
+
+    fn step(code: u8, rest: &mut &'d [u8]) -> Option<DeltaStep<'d>> {
+        if code & 0x80 == 0 {
+            let (added, after) = rest.split_at_checked(usize::from(code)).filter(|_| code > 0)?;
+            *rest = after;
+            return Some(DeltaStep::Add(added));
+        }
+        let mut field = |bits: std::ops::Range<u32>| {
+            let mut value = 0usize;
+            for (shift, bit) in bits.enumerate() {
+                if code >> bit & 1 == 1 {
+                    let (&byte, after) = rest.split_first()?;
+                    *rest = after;
+                    value |= usize::from(byte) << (8 * shift);
+                }
+            }
+            Some(value)
+        };
+        let offset = field(0..4)?;
+        let size = match field(4..7)? {
+            0 => 0x10000,
+            size => size,
+        };
+        Some(DeltaStep::Copy(offset..offset.checked_add(size)?))
+    }
+
+    /// All bytes that it adds, each run on a line of its own.
+    fn added(&self) -> Vec<u8> {
+        let runs = self.steps().flatten().filter_map(|step| match step {
+            DeltaStep::Add(bytes) => Some(bytes),
+            DeltaStep::Copy(_) => None,
+        });
+        runs.collect::<Vec<_>>().join(&b'\n')
+    }
+}
+
+/// A number in groups of seven bits, least significant first, and where the next byte is.
+fn number(bytes: &[u8], at: usize) -> Option<(u64, usize)> {
+    let (mut value, mut shift, mut at) = (0u64, 0u32, at);
+    loop {
+        let byte = *bytes.get(at)?;
+        value |= u64::from(byte & 0x7f).checked_shl(shift).filter(|_| shift < 60)?;
+        (shift, at) = (shift + 7, at + 1);
+        if byte & 0x80 == 0 {
+            return Some((value, at));
+        }
+    }
+}

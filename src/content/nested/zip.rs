@@ -1,0 +1,349 @@
+//! Where the members of a zip archive lie (PKWARE's APPNOTE, sections 4.3 and 4.4).
+//!
+//! A zip archive tells its members twice: before each member's bytes, for who reads it from the beginning, and in the central directory
+//! at its end, which is what most programs believe. Where the two differ, one of them hides something from somebody. So both are read: what
+//! the one names or what the other names is a member, and that they differ is said.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::ops::Range;
+
+use super::{Problem, little};
+
+const LOCAL: &[u8] = b"PK\x03\x04";
+const CENTRAL: &[u8] = b"PK\x01\x02";
+const END: &[u8] = b"PK\x05\x06";
+const DESCRIPTOR: &[u8] = b"PK\x07\x08";
+const END_64: &[u8] = b"PK\x06\x06";
+/// Bytes of the end record without its comment.
+const END_LENGTH: usize = 22;
+/// Longest comment.
+const MAX_COMMENT: usize = 0xFFFF;
+/// Bits of a record's flags.
+const IS_ENCRYPTED: u64 = 1;
+const HAS_DESCRIPTOR: u64 = 8;
+
+/// How a member's bytes are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// As they are.
+    Stored,
+    /// Deflate.
+    Deflate,
+    /// One of the streams that are known by their first bytes: bzip2, zstd, xz.
+    Stream,
+    /// In another way.
+    Unknown,
+}
+
+/// A member of a zip archive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Its name, by the central directory if that has it.
+    pub name: Vec<u8>,
+    /// How its bytes are stored.
+    pub method: Method,
+    /// Whether a password protects it.
+    pub is_encrypted: bool,
+    /// Its stored bytes; where their number is not said, all up to the next record.
+    pub data: Range<usize>,
+    /// Its size, as it is said.
+    pub size: Option<u64>,
+}
+
+/// What a zip archive holds.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// In the order of their bytes.
+    pub members: Vec<Member>,
+    /// Records that say nothing but what is in `members`.
+    pub records: Vec<Range<usize>>,
+    /// What is wrong with it.
+    pub problems: Vec<Problem>,
+    /// Whether there are more members than were asked for.
+    pub is_cut: bool,
+}
+
+/// Whether the last bytes are the end record of a zip archive, without a comment.
+pub fn ends_as_zip(bytes: &[u8]) -> bool {
+    let Some(end) = bytes.len().checked_sub(END_LENGTH) else { return false };
+    bytes[end..].starts_with(END) && bytes.ends_with(&[0, 0]) && little::<4>(bytes, end + 12).is_some_and(|size| size <= end as u64)
+}
+
+/// What one of the two tables says of a member.
+#[derive(Debug, Clone)]
+struct Record {
+    name: Range<usize>,
+    flags: u64,
+    method: u64,
+    stored: u64,
+    size: u64,
+    /// All of the record but its extra field and its comment, which may hold anything.
+    range: Range<usize>,
+    /// For local records: where the member's bytes begin.
+    data: usize,
+}
+
+/// The members of an archive, `limit` at most.
+pub fn list(bytes: &[u8], limit: usize) -> Listing {
+    let mut listing = Listing::default();
+    let central = central(bytes, limit, &mut listing);
+    let mut locals: BTreeMap<usize, (Record, Range<usize>)> = BTreeMap::new();
+    let marks = Marks { bytes, last: Cell::new((1, 0)) };
+    sequence(&marks, limit, &central, &mut locals, &mut listing);
+    let in_sequence = locals.len();
+    for (&offset, record) in &central {
+        if locals.len() >= limit {
+            listing.is_cut = true;
+            break;
+        }
+        let Entry::Vacant(vacant) = locals.entry(offset) else { continue };
+        match local(bytes, offset) {
+            Some(found) => {
+                let data = found.data..end_of(&marks, &found, Some(record));
+                vacant.insert((found, data));
+            }
+            None => listing.problems.push(Problem::Damaged("its directory names a member where there is none")),
+        }
+    }
+    let hidden = locals.len() - in_sequence;
+    if hidden > 0 {
+        listing.problems.push(Problem::Contradicts(format!("{hidden} members stand where a reader from the beginning does not come by")));
+    }
+    compare(bytes, &central, locals, &mut listing);
+    listing.problems.dedup();
+    listing
+}
+
+/// Makes members of what both tables say, and tells where they differ.
+fn compare(bytes: &[u8], central: &BTreeMap<usize, Record>, locals: BTreeMap<usize, (Record, Range<usize>)>, listing: &mut Listing) {
+    let (mut unlisted, mut renamed, mut differing, mut overlapping) = (0, 0, 0, 0);
+    let mut reached = 0;
+    for (offset, (found, data)) in locals {
+        let listed = central.get(&offset);
+        match listed {
+            None => unlisted += 1,
+            Some(listed) => {
+                renamed += u64::from(bytes[listed.name.clone()] != bytes[found.name.clone()]);
+                let has_sizes = found.flags & HAS_DESCRIPTOR == 0;
+                let differ = listed.method != found.method
+                    || (listed.flags ^ found.flags) & IS_ENCRYPTED != 0
+                    || (has_sizes && (listed.stored, listed.size) != (found.stored, found.size));
+                differing += u64::from(differ);
+            }
+        }
+        overlapping += u64::from(offset < reached);
+        reached = reached.max(data.end);
+        let said = listed.unwrap_or(&found);
+        let size = Some(said.size).filter(|_| listed.is_some() || found.flags & HAS_DESCRIPTOR == 0);
+        // Where they differ in how a member is stored, the local one stands beside its bytes.
+        let method = method_of(found.method);
+        listing.records.push(found.range.clone());
+        listing.members.push(Member {
+            name: bytes[said.name.clone()].to_vec(),
+            method,
+            is_encrypted: found.flags & IS_ENCRYPTED != 0 || found.method == 99,
+            data,
+            size,
+        });
+    }
+    for (count, what) in [
+        (unlisted, "members are not in the directory at its end"),
+        (renamed, "members have another name in the directory at its end"),
+        (differing, "members have other sizes or another compression in the directory at its end"),
+        (overlapping, "members overlap others"),
+    ] {
+        if count > 0 && !central.is_empty() {
+            listing.problems.push(Problem::Contradicts(format!("{count} {what}")));
+        }
+    }
+}
+
+fn method_of(number: u64) -> Method {
+    match number {
+        0 => Method::Stored,
+        8 => Method::Deflate,
+        12 | 93 | 95 => Method::Stream,
+        _ => Method::Unknown,
+    }
+}
+
+/// The records of the central directory, by where each says that its member begins.
+fn central(bytes: &[u8], limit: usize, listing: &mut Listing) -> BTreeMap<usize, Record> {
+    let mut records = BTreeMap::new();
+    let from = bytes.len().saturating_sub(END_LENGTH + MAX_COMMENT);
+    let Some(end) = memchr::memmem::rfind(&bytes[from..], END).map(|at| from + at) else {
+        listing.problems.push(Problem::Damaged("it has no directory at its end"));
+        return records;
+    };
+    let Some((size, offset)) = little::<4>(bytes, end + 12).zip(little::<4>(bytes, end + 16)) else { return records };
+    listing.records.push(end..(end + END_LENGTH).min(bytes.len()));
+    // The directory stands before its end; what its offset lacks to that is how much was put in front of the archive.
+    let (mut size, mut offset, mut after) = (size, offset, end);
+    if size == 0xFFFF_FFFF || offset == 0xFFFF_FFFF {
+        let found = memchr::memmem::rfind(&bytes[end.saturating_sub(20 + 56 + 4096)..end], END_64);
+        if let Some(at) = found.map(|at| end.saturating_sub(20 + 56 + 4096) + at) {
+            size = little::<8>(bytes, at + 40).unwrap_or(size);
+            offset = little::<8>(bytes, at + 48).unwrap_or(offset);
+            listing.records.push(at..end);
+            after = at;
+        }
+    }
+    let start = usize::try_from(size).ok().and_then(|size| after.checked_sub(size));
+    let Some(start) = start.filter(|start| bytes[*start..].starts_with(CENTRAL) || size == 0) else {
+        listing.problems.push(Problem::Damaged("the directory at its end is not where it says"));
+        return records;
+    };
+    let shift = start.saturating_sub(usize::try_from(offset).unwrap_or(start));
+    let mut at = start;
+    while let Some((record, offset, next)) = central_record(bytes, at) {
+        if records.len() >= limit {
+            listing.is_cut = true;
+            break;
+        }
+        listing.records.push(record.range.clone());
+        let offset = usize::try_from(offset).unwrap_or(usize::MAX).saturating_add(shift);
+        if records.insert(offset, record).is_some() {
+            listing.problems.push(Problem::Contradicts("members share their bytes".to_owned()));
+        }
+        at = next;
+    }
+    records
+}
+
+/// A record of the central directory, the offset of its member, and where the next record begins.
+fn central_record(bytes: &[u8], at: usize) -> Option<(Record, u64, usize)> {
+    if !bytes.get(at..)?.starts_with(CENTRAL) {
+        return None;
+    }
+    let field = |offset| little::<2>(bytes, at + offset);
+    let (name, extra, comment) = (field(28)? as usize, field(30)? as usize, field(32)? as usize);
+    let fixed = at + 46;
+    let next = fixed.checked_add(name + extra + comment).filter(|next| *next <= bytes.len())?;
+    let mut record = Record {
+        name: fixed..fixed + name,
+        flags: field(8)?,
+        method: field(10)?,
+        stored: little::<4>(bytes, at + 20)?,
+        size: little::<4>(bytes, at + 24)?,
+        range: at..fixed + name,
+        data: 0,
+    };
+    let mut offset = little::<4>(bytes, at + 42)?;
+    large(&bytes[fixed + name..fixed + name + extra], &mut [&mut record.size, &mut record.stored, &mut offset]);
+    Some((record, offset, next))
+}
+
+/// The record before a member's bytes.
+fn local(bytes: &[u8], at: usize) -> Option<Record> {
+    if !bytes.get(at..)?.starts_with(LOCAL) {
+        return None;
+    }
+    let field = |offset| little::<2>(bytes, at + offset);
+    let (name, extra) = (field(26)? as usize, field(28)? as usize);
+    let fixed = at + 30;
+    let data = fixed.checked_add(name + extra).filter(|data| *data <= bytes.len())?;
+    let mut record = Record {
+        name: fixed..fixed + name,
+        flags: field(6)?,
+        method: field(8)?,
+        stored: little::<4>(bytes, at + 18)?,
+        size: little::<4>(bytes, at + 22)?,
+        range: at..fixed + name,
+        data,
+    };
+    large(&bytes[fixed + name..data], &mut [&mut record.size, &mut record.stored]);
+    Some(record)
+}
+
+/// Puts the eight-byte numbers of a ZIP64 extra field in the place of those that are full.
+fn large(extra: &[u8], numbers: &mut [&mut u64]) {
+    let mut at = 0;
+    while let (Some(id), Some(length)) = (little::<2>(extra, at), little::<2>(extra, at + 2)) {
+        if id == 1 {
+            let mut field = at + 4;
+            for number in numbers.iter_mut().filter(|number| ***number == 0xFFFF_FFFF) {
+                let Some(value) = little::<8>(extra, field) else { return };
+                **number = value;
+                field += 8;
+            }
+            return;
+        }
+        at += 4 + length as usize;
+    }
+}
+
+/// Finds the next record. Members that overlap ask for the same one over and over.
+struct Marks<'b> {
+    bytes: &'b [u8],
+    /// From where a record was looked for last, and where it is.
+    last: Cell<(usize, usize)>,
+}
+
+impl Marks<'_> {
+    fn after(&self, from: usize) -> usize {
+        let (start, end) = self.last.get();
+        if (start..=end).contains(&from) {
+            return end;
+        }
+        let rest = &self.bytes[from..];
+        let is_mark = |at: &usize| [LOCAL, CENTRAL, DESCRIPTOR].iter().any(|mark| rest[*at..].starts_with(mark));
+        let next = memchr::memmem::find_iter(rest, b"PK").find(is_mark).map_or(self.bytes.len(), |at| from + at);
+        self.last.set((from, next));
+        next
+    }
+}
+
+/// Where a member's bytes end: as many as are said, or all up to the next record.
+fn end_of(marks: &Marks<'_>, found: &Record, listed: Option<&Record>) -> usize {
+    let said = if found.flags & HAS_DESCRIPTOR == 0 || found.stored > 0 { Some(found.stored) } else { listed.map(|listed| listed.stored) };
+    match said {
+        Some(said) => usize::try_from(said).unwrap_or(usize::MAX).saturating_add(found.data).min(marks.bytes.len()),
+        None => marks.after(found.data),
+    }
+}
+
+/// Reads the records from the beginning to the directory.
+fn sequence(
+    marks: &Marks<'_>,
+    limit: usize,
+    central: &BTreeMap<usize, Record>,
+    locals: &mut BTreeMap<usize, (Record, Range<usize>)>,
+    listing: &mut Listing,
+) {
+    let bytes = marks.bytes;
+    let directory = listing.records.iter().map(|range| range.start).min().unwrap_or(bytes.len());
+    // What stands before the archive is a program, or nothing.
+    let mut at = if bytes.starts_with(LOCAL) { 0 } else { central.keys().next().copied().unwrap_or(bytes.len()) };
+    while at < directory {
+        if locals.len() >= limit {
+            listing.is_cut = true;
+            return;
+        }
+        let Some(found) = local(bytes, at) else {
+            // Padding, or something else: the next record may come later.
+            let next = bytes.get(at + 1..directory).and_then(|rest| memchr::memmem::find(rest, LOCAL));
+            match next {
+                Some(next) => at += 1 + next,
+                None => return,
+            }
+            continue;
+        };
+        let end = end_of(marks, &found, central.get(&at));
+        let data = found.data..end;
+        let mut next = end;
+        if found.flags & HAS_DESCRIPTOR != 0 {
+            next = after_descriptor(bytes, end);
+            listing.records.push(end..next);
+        }
+        locals.insert(at, (found, data));
+        at = next.max(at + 1);
+    }
+}
+
+/// Passes over what follows a member whose size was not known before: with or without its mark, with numbers of four or eight bytes.
+fn after_descriptor(bytes: &[u8], at: usize) -> usize {
+    let is_record = |at: usize| bytes.get(at..).is_some_and(|rest| rest.starts_with(LOCAL) || rest.starts_with(CENTRAL));
+    [12, 16, 20, 24].into_iter().map(|length| at + length).find(|&next| is_record(next)).unwrap_or(at)
+}

@@ -1,0 +1,138 @@
+//! Archives that lie in memory: zip, ar and cpio.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::Matcher;
+use crate::content::nested::budget::{Budget, Metered};
+use crate::content::nested::zip::{self, Method};
+use crate::content::nested::{Problem, ar, cpio, just};
+use crate::layer::decode::{Compression, Decoder, NestedInput};
+use crate::layer::{Entry, EntryKind};
+
+impl Matcher<'_, '_> {
+    pub(super) fn zip(&mut self, entry: &Arc<Entry>, bytes: &[u8], budget: &Arc<Budget>) -> Vec<Range<usize>> {
+        let limit = usize::try_from(budget.bounds().members).unwrap_or(usize::MAX);
+        let listing = zip::list(bytes, limit);
+        let mut problems = listing.problems;
+        let mut used = listing.records;
+        let (mut encrypted, mut unknown, mut lying) = ((0, None), (0, None), (0, None));
+        for (number, member) in (0u32..).zip(&listing.members) {
+            // Members may overlap, so that the stored bytes have to be paid for as well.
+            if !budget.member() || !budget.spend(member.data.len() as u64) {
+                break;
+            }
+            let child = Arc::new(entry.member(number, &member.name, EntryKind::File));
+            self.name(&child, &member.name);
+            let stored = &bytes[member.data.clone()];
+            if member.is_encrypted {
+                count(&mut encrypted, &member.name);
+                used.push(member.data.clone());
+                continue;
+            }
+            let before = budget.spent();
+            let read = match member.method {
+                Method::Stored => {
+                    self.file(&child, stored);
+                    Some(stored.len())
+                }
+                Method::Deflate => self.deflated(&child, stored, budget),
+                Method::Stream => self.stream_member(&child, stored, budget),
+                Method::Unknown => {
+                    count(&mut unknown, &member.name);
+                    None
+                }
+            };
+            if budget.stopped().is_some() {
+                break;
+            }
+            // More may have come of it than its own bytes, if it is an archive itself.
+            let came = budget.spent() - before;
+            if member.method == Method::Stored && member.size.is_some_and(|size| size != stored.len() as u64)
+                || member.method == Method::Deflate && read.is_some() && member.size.is_some_and(|size| size > came)
+            {
+                count(&mut lying, &member.name);
+            }
+            used.extend(read.map(|length| member.data.start..member.data.start + length));
+        }
+        let name = |first: Option<Vec<u8>>| first.unwrap_or_default();
+        if encrypted.0 > 0 {
+            problems.push(Problem::Encrypted(encrypted.0, name(encrypted.1)));
+        }
+        if unknown.0 > 0 {
+            problems.push(Problem::UnknownMethod(unknown.0, name(unknown.1)));
+        }
+        if lying.0 > 0 {
+            problems.push(Problem::Contradicts(format!(
+                "{} members are shorter than it says, first {}",
+                lying.0,
+                String::from_utf8_lossy(&name(lying.1))
+            )));
+        }
+        self.found.problems(entry, problems);
+        used
+    }
+
+    /// A member that is stored as a stream of one of the known compressions.
+    fn stream_member(&mut self, entry: &Arc<Entry>, stored: &[u8], budget: &Arc<Budget>) -> Option<usize> {
+        let compression = Compression::sniff(stored);
+        if compression == Compression::None {
+            return None;
+        }
+        let mut decoder = Decoder::nested(compression, NestedInput::Slice(stored)).ok()?;
+        let _ = self.decoded(entry, &mut Metered::new(&mut decoder, budget));
+        let mut rest = Vec::new();
+        let _ = decoder.rest().read_to_end(&mut rest);
+        Some(stored.len() - rest.len())
+    }
+
+    pub(super) fn ar(&mut self, entry: &Arc<Entry>, bytes: &[u8], budget: &Arc<Budget>) -> Vec<Range<usize>> {
+        let mut end = ar::MAGIC.len();
+        for (number, (name, range)) in (0u32..).zip(ar::list(bytes)) {
+            if !budget.member() {
+                break;
+            }
+            let child = Arc::new(entry.member(number, &name, EntryKind::File));
+            self.name(&child, &name);
+            end = range.end;
+            self.file(&child, &bytes[range]);
+        }
+        just(0..end)
+    }
+
+    pub(super) fn cpio(&mut self, entry: &Arc<Entry>, bytes: &[u8], budget: &Arc<Budget>) -> Vec<Range<usize>> {
+        let mut at = 0usize;
+        let mut number = 0;
+        while let Some(header) = bytes.get(at..).and_then(cpio::header) {
+            let start = usize::try_from(header.before()).ok().and_then(|before| at.checked_add(before));
+            let end = start.and_then(|start| start.checked_add(usize::try_from(header.size).ok()?));
+            let (Some(start), Some(end)) = (start, end) else { break };
+            let (Some(name), Some(body)) = (bytes.get(at + header.length..at + header.length + header.name), bytes.get(start..end)) else {
+                break;
+            };
+            if !budget.member() {
+                break;
+            }
+            let name = name.split(|&byte| byte == 0).next().unwrap_or_default();
+            at = end.saturating_add(header.padding() as usize).min(bytes.len());
+            if name == cpio::TRAILER {
+                break;
+            }
+            let child = Arc::new(entry.member(number, name, if header.is_link() { EntryKind::Symlink } else { EntryKind::File }));
+            self.name(&child, name);
+            if header.is_file() {
+                self.file(&child, body);
+            } else {
+                self.text(&child, body);
+            }
+            number += 1;
+        }
+        just(0..at)
+    }
+}
+
+/// Counts, and keeps the first name.
+fn count((count, first): &mut (u64, Option<Vec<u8>>), name: &[u8]) {
+    *count += 1;
+    first.get_or_insert_with(|| name.to_vec());
+}
