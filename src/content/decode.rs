@@ -1,10 +1,15 @@
 //! Finds stretches of a text that are other text in disguise, and undoes the disguise: base64, hex, percent escapes, UTF-16 and UTF-32,
-//! numeric character references and `\u` escapes.
+//! numeric character references, `\u` and other escapes of strings, literals that are put together, and compressed text in base64.
 //!
 //! Where to look is said by [`crate::vector::classes`], a bit for each byte. A run is decoded only if its first bytes decode to text. A run belongs to the part of a
 //! file that owns its first byte.
 
+mod literals;
+
+use std::io::Read as _;
 use std::ops::Range;
+
+use flate2::read::{MultiGzDecoder, ZlibDecoder};
 
 use crate::vector::Engine;
 use crate::vector::classes::{self, Classes, STEP};
@@ -19,6 +24,13 @@ const MIN_WIDE: usize = 12;
 const MIN_ESCAPES: usize = 8;
 /// Most bytes of one run.
 const MAX_RUN: usize = 64 * 1024;
+/// Most bytes of one run that is compressed text: its end is of no use without its beginning.
+const MAX_COMPRESSED: usize = 4 << 20;
+/// Most bytes that compressed text is taken to hold, and how many times its own.
+const MAX_INFLATED: u64 = 4 << 20;
+const MAX_RATIO: u64 = 200;
+/// Shortest line of base64 that is taken to go on in the next line.
+const MIN_LINE: usize = 48;
 /// How far a name before an encoded value is looked for.
 const MAX_NAME: usize = 80;
 
@@ -46,12 +58,37 @@ impl View {
 
 /// Calls `found` for each view whose first encoded byte lies within `owned`.
 pub fn views(text: &[u8], owned: Range<usize>, found: &mut dyn FnMut(View)) {
+    if owned.start == 0 && is_compressed(text) {
+        found_inflated(text, found);
+    }
     // A run that begins with the last owned byte shows in one of the next words.
     let end = (owned.end + STEP).min(text.len());
     let classes = classes::of(Engine::best(), text.get(owned.start..end).unwrap_or_default());
     base64_and_hex(text, owned.clone(), &classes, found);
     wide(text, owned.clone(), &classes, found);
-    escapes(text, owned, &classes, found);
+    escapes(text, owned.clone(), &classes, found);
+    literals::views(text, owned, found);
+}
+
+
+/// Whether bytes begin as a gzip or zlib stream does.
+fn is_compressed(bytes: &[u8]) -> bool {
+    matches!(bytes, [0x1f, 0x8b, 8, ..] | [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..])
+}
+
+/// Compressed text, as it stands in base64 in settings of clusters and clouds. What can be read of a stream that is cut short counts.
+fn found_inflated(bytes: &[u8], found: &mut dyn FnMut(View)) {
+    let limit = MAX_INFLATED.min(bytes.len() as u64 * MAX_RATIO);
+    let mut inflated = Vec::new();
+    // An error ends the text, and what came before it is there.
+    let (_, step) = match bytes[0] {
+        0x1f => (MultiGzDecoder::new(bytes).take(limit).read_to_end(&mut inflated), "gzip"),
+        _ => (ZlibDecoder::new(bytes).take(limit).read_to_end(&mut inflated), "zlib"),
+    };
+    let is_archive = inflated.get(257..262) == Some(b"ustar");
+    if !inflated.is_empty() && (is_archive || mostly_text(&inflated)) {
+        found(View { bytes: inflated, name: 0, encoded: 0..bytes.len(), step });
+    }
 }
 
 const fn table(bytes: &[u8]) -> [bool; 256] {
@@ -175,6 +212,15 @@ fn entering(text: &[u8], start: usize, in_run: impl Fn(usize) -> bool) -> Enteri
 /// A long run in parts that overlap by more than any secret is long.
 fn segments(text: &[u8], range: Range<usize>, found: &mut dyn FnMut(View)) {
     const OVERLAP: usize = 4096;
+    folded(text, &range, found);
+    if is_compressed_base64(&text[range.clone()]) {
+        let digits = &text[range.start..range.end.min(range.start + MAX_COMPRESSED)];
+        let decoded = from_base64(digits);
+        if is_compressed(&decoded) {
+            found(named(text, range.start..range.start + digits.len(), decoded, "base64"));
+            return;
+        }
+    }
     let mut start = range.start;
     loop {
         let end = (start + MAX_RUN).min(range.end);
@@ -185,6 +231,50 @@ fn segments(text: &[u8], range: Range<usize>, found: &mut dyn FnMut(View)) {
             return;
         }
         start = end - OVERLAP;
+    }
+}
+
+/// Whether base64 stands for a gzip stream, or for a zlib stream of the usual kinds.
+fn is_compressed_base64(digits: &[u8]) -> bool {
+    digits.starts_with(b"H4sI")
+        || (digits.starts_with(b"eJ") && digits.len() >= 64)
+        || digits.starts_with(b"eNp")
+        || digits.starts_with(b"eNo")
+}
+
+/// Base64 that is cut into lines of one length: all of them as one run, if this is the first.
+fn folded(text: &[u8], range: &Range<usize>, found: &mut dyn FnMut(View)) {
+    let width = range.len();
+    if width < MIN_LINE || !width.is_multiple_of(4) || width > 256 {
+        return;
+    }
+    let line_after = |end: usize| {
+        let rest = text.get(end..)?;
+        let feed = if rest.starts_with(b"\r\n") { 2 } else { usize::from(rest.starts_with(b"\n")) };
+        let indent = rest.get(feed..)?.iter().take(MAX_NAME).take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+        let start = end + feed + indent;
+        let length = text[start..].iter().take(width + 1).take_while(|&&byte| is_base64(byte)).count();
+        (feed > 0 && (1..=width).contains(&length)).then_some(start..start + length)
+    };
+    let before = text[..range.start].iter().rev().take(MAX_NAME).take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n')).count();
+    let end_before = range.start - before;
+    let is_first =
+        before == 0 || !text[end_before.saturating_sub(width)..end_before].iter().all(|&byte| is_base64(byte)) || end_before < width;
+    let Some(mut next) = line_after(range.end).filter(|_| is_first) else { return };
+    let mut digits = text[range.clone()].to_vec();
+    let end = loop {
+        digits.extend_from_slice(&text[next.clone()]);
+        let is_last = next.len() < width || digits.len() > MAX_COMPRESSED;
+        match line_after(next.end).filter(|_| !is_last) {
+            Some(line) => next = line,
+            None => break next.end,
+        }
+    };
+    if !digits.iter().take(MAX_RUN).all(u8::is_ascii_hexdigit) && (is_compressed_base64(&digits) || decodes_to_text(&digits[..16])) {
+        let decoded = from_base64(&digits);
+        if is_compressed(&decoded) || mostly_text(&decoded) {
+            found(named(text, range.start..end, decoded, "base64"));
+        }
     }
 }
 
@@ -389,7 +479,9 @@ fn escape(text: &[u8], place: usize, at: &mut usize) -> Option<View> {
             is_first.then(|| percent_view(text, word)).flatten()
         }
         b'&' if text.get(place + 1) == Some(&b'#') => numeric_view(text, place, entity, "html-entities"),
-        b'\\' if matches!(text.get(place + 1), Some(b'u' | b'x')) => numeric_view(text, place, backslash, "escapes"),
+        b'\\' if matches!(text.get(place + 1), Some(b'u' | b'x')) => {
+            numeric_view(text, place, backslash, "escapes").or_else(|| literals::unescaped(text, place))
+        }
         _ => None,
     }
 }
@@ -458,6 +550,7 @@ fn backslash(text: &[u8]) -> Option<(u8, usize)> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -493,6 +586,31 @@ mod tests {
         assert_eq!(decoded(entities.as_bytes()), [(PLAIN.to_owned(), "html-entities")]);
         let escapes: String = PLAIN.bytes().map(|b| format!("\\u{b:04x}")).collect();
         assert_eq!(decoded(escapes.as_bytes()), [(PLAIN.to_owned(), "escapes")]);
+    }
+
+    #[test]
+    fn compressed_text_in_base64_is_undone_in_two_steps() {
+        let long = PLAIN.repeat(40);
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        std::io::Write::write_all(&mut gzip, long.as_bytes()).unwrap();
+        let gzip = gzip.finish().unwrap();
+        let base64 = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, &gzip);
+        let mut steps = Vec::new();
+        views(format!("data: {base64}\n").as_bytes(), 0..base64.len() + 7, &mut |view| {
+            let inner = view.bytes[view.name..].to_vec();
+            views(&inner, 0..inner.len(), &mut |inner| steps.push((view.step, inner.step, inner.bytes)));
+        });
+        assert_eq!(steps, [("base64", "gzip", long.into_bytes())]);
+    }
+
+    #[test]
+    fn base64_in_lines_is_one_run() {
+        let long = PLAIN.repeat(8);
+        let base64 = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, &long);
+        let lines: Vec<&str> = base64.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+        let text = format!("data: |\n  {}\nnext: 1\n", lines.join("\n  "));
+        let found = decoded(text.as_bytes());
+        assert!(found.contains(&(long, "base64")), "{found:?}");
     }
 
     #[test]

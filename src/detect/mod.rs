@@ -36,7 +36,7 @@ pub const AFTER: usize = 64 * 1024 + inline::LOOK + 256;
 /// Bytes that are looked at in turn by each stage.
 const BLOCK: usize = 64 * 1024;
 /// How often decoded text is decoded again.
-const MAX_DEPTH: usize = 3;
+const MAX_DEPTH: usize = 5;
 /// Most candidates of one chunk; the first ones are kept.
 pub const MAX_PER_CHUNK: usize = 50_000;
 

@@ -1,0 +1,177 @@
+//! Strings as programs and settings write them: with escapes, cut at the end of a line, or put together from several literals.
+
+use std::ops::Range;
+
+use super::{View, backslash, is_text, mostly_text, named, word_at};
+
+/// Fewest bytes of a text that is put together.
+const MIN_JOINED: usize = 16;
+/// Most bytes of one literal of it.
+const MAX_LITERAL: usize = 512;
+/// Most literals of it.
+const MAX_LITERALS: usize = 64;
+
+/// Calls `found` for each such string whose first mark lies within `owned`.
+pub(super) fn views(text: &[u8], owned: Range<usize>, found: &mut dyn FnMut(View)) {
+    let block = text.get(owned.clone()).unwrap_or_default();
+    // A mark may be cut by the end of the block, but not by its beginning.
+    let wider = text.get(owned.start..(owned.end + 3).min(text.len())).unwrap_or_default();
+    for mark in [&b"\\/\\/"[..], b"\\\n", b"\\\r\n"] {
+        for at in memchr::memmem::find_iter(wider, mark).filter(|at| *at < block.len()) {
+            unescaped(text, owned.start + at).into_iter().for_each(&mut *found);
+        }
+    }
+    joined(text, owned, found);
+}
+
+/// The word round a backslash without its escapes, where that may matter: a URL whose slashes are escaped, a character that is written as a number,
+/// a word that goes on in the next line.
+pub(super) fn unescaped(text: &[u8], at: usize) -> Option<View> {
+    let after = text.get(at + 1..)?;
+    let is_worth = match after.first()? {
+        b'/' => at > 0 && text[at - 1] == b':' && after.starts_with(b"/\\/"),
+        b'u' | b'x' => backslash(&text[at..]).is_some(),
+        b'\n' | b'\r' => at > 0 && text[at - 1].is_ascii_alphanumeric(),
+        _ => false,
+    };
+    if !is_worth {
+        return None;
+    }
+    let mut word = word_at(text, at);
+    if matches!(after.first(), Some(b'\n' | b'\r')) {
+        let next = at + 1 + after.iter().take(256).take_while(|byte| byte.is_ascii_whitespace()).count();
+        word.end = word_at(text, next.min(text.len() - 1)).end.max(word.end);
+    }
+    // Its first escape that matters is the one that the word is told for.
+    if text[word.start..at].windows(2).any(|pair| pair[0] == b'\\' && matches!(pair[1], b'/' | b'u' | b'x' | b'\n' | b'\r')) {
+        return None;
+    }
+    let bytes = undone(&text[word.clone()]);
+    (bytes.len() >= MIN_JOINED && mostly_text(&bytes)).then(|| named(text, word, bytes, "escapes"))
+}
+
+/// A text without the escapes that JSON, Java, JavaScript, YAML and `.properties` have in common.
+fn undone(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut at = 0;
+    while let Some(&byte) = text.get(at) {
+        if byte != b'\\' {
+            out.push(byte);
+            at += 1;
+        } else if let Some((byte, length)) = backslash(&text[at..]) {
+            out.push(byte);
+            at += length;
+        } else if matches!(text.get(at + 1), Some(b'\n' | b'\r')) {
+            at += 1;
+            at += text[at..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        } else {
+            out.extend(text.get(at + 1).filter(|byte| is_text(**byte)));
+            at += 2;
+        }
+    }
+    out
+}
+
+/// Calls `found` for each row of literals that are put together by `+`, whose first `+` lies within `owned`: `"ab" + "cd"`.
+pub(super) fn joined(text: &[u8], owned: Range<usize>, found: &mut dyn FnMut(View)) {
+    let mut at = owned.start;
+    while let Some(offset) = text.get(at..owned.end).and_then(|rest| memchr::memchr(b'+', rest)) {
+        let plus = at + offset;
+        at = plus + 1;
+        let Some(first) = literal_before(text, plus) else { continue };
+        // A row is told at its first `+`.
+        if plus_before(text, first.start - 1).is_some_and(|plus| literal_before(text, plus).is_some()) {
+            continue;
+        }
+        let mut joined = text[first.clone()].to_vec();
+        let (mut end, mut plus) = (first.end, plus);
+        for _ in 0..MAX_LITERALS {
+            let Some(next) = literal_after(text, plus + 1) else { break };
+            joined.extend_from_slice(&text[next.clone()]);
+            end = next.end;
+            match after_blanks(text, next.end + 1).filter(|&at| text[at] == b'+') {
+                Some(next) => plus = next,
+                None => break,
+            }
+        }
+        // Sentences are put together as well, and all the time.
+        if end > first.end && joined.len() >= MIN_JOINED && joined.iter().all(u8::is_ascii_graphic) {
+            found(named(text, first.start..end, joined, "concatenation"));
+        }
+    }
+}
+
+const fn is_quote(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\'')
+}
+
+fn after_blanks(text: &[u8], at: usize) -> Option<usize> {
+    let blanks = text.get(at..)?.iter().take(64).take_while(|byte| byte.is_ascii_whitespace()).count();
+    (at + blanks < text.len()).then_some(at + blanks)
+}
+
+fn before_blanks(text: &[u8], at: usize) -> Option<usize> {
+    let blanks = text[..at].iter().rev().take(64).take_while(|byte| byte.is_ascii_whitespace()).count();
+    (at - blanks).checked_sub(1)
+}
+
+fn plus_before(text: &[u8], at: usize) -> Option<usize> {
+    before_blanks(text, at).filter(|&at| text[at] == b'+')
+}
+
+/// What stands between the quotes of the literal that ends before `at`.
+fn literal_before(text: &[u8], at: usize) -> Option<Range<usize>> {
+    let end = before_blanks(text, at).filter(|&end| is_quote(text[end]))?;
+    let from = end.saturating_sub(MAX_LITERAL);
+    let start = text[from..end].iter().rposition(|&byte| byte == text[end] || byte == b'\n').map(|start| from + start)?;
+    (text[start] == text[end]).then_some(start + 1..end)
+}
+
+/// What stands between the quotes of the literal that begins after `at`.
+fn literal_after(text: &[u8], at: usize) -> Option<Range<usize>> {
+    let start = after_blanks(text, at).filter(|&start| is_quote(text[start]))?;
+    let rest = &text[start + 1..(start + 1 + MAX_LITERAL).min(text.len())];
+    let end = rest.iter().position(|&byte| byte == text[start] || byte == b'\n').map(|end| start + 1 + end)?;
+    (text[end] == text[start]).then_some(start + 1..end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::views;
+
+    fn decoded(text: &str) -> Vec<(String, &'static str)> {
+        let mut out = Vec::new();
+        views(text.as_bytes(), 0..text.len(), &mut |view| out.push((String::from_utf8_lossy(&view.bytes).into_owned(), view.step)));
+        out
+    }
+
+    #[test]
+    fn literals_are_put_together_whatever_stands_between_them() {
+        for text in
+            ["key = \"abcdefgh\" + \"ijklmnop\"", "key = 'abcdefgh'+\n    'ijkl' + 'mnop';", "key = \"abcd\" + \"efgh\" + 'ijklmnop'"]
+        {
+            assert_eq!(decoded(text), [("key = abcdefghijklmnop".to_owned(), "concatenation")], "{text}");
+        }
+        assert_eq!(decoded("x = \"Some words \" + \"and others of them\" + y"), []);
+        assert_eq!(decoded("a + b + \"abcdefghijklmnopq\" + c"), []);
+    }
+
+    #[test]
+    fn a_row_of_literals_belongs_to_the_part_that_owns_its_first_plus() {
+        let text = b"key = 'abcdefgh' + 'ijkl' + 'mnop' + 'qrst'";
+        for cut in 0..text.len() {
+            let mut count = 0;
+            super::joined(text, 0..cut, &mut |_| count += 1);
+            super::joined(text, cut..text.len(), &mut |_| count += 1);
+            assert_eq!(count, 1, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn escapes_of_strings_are_undone() {
+        let url = decoded(r#"{"url":"https:\/\/user:pa\u0026ss@example.org\/x"}"#);
+        assert_eq!(url, [("{\"url\":https://user:pa&ss@example.org/x".to_owned(), "escapes")]);
+        assert_eq!(decoded("token=abcdefghij\\\n    klmnopqrst\nx"), [("token=abcdefghijklmnopqrst".to_owned(), "escapes")]);
+        assert_eq!(decoded("cd /usr/src \\\n  && make install"), []);
+    }
+}
