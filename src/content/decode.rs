@@ -9,7 +9,7 @@ mod literals;
 use std::io::Read as _;
 use std::ops::Range;
 
-use flate2::read::{MultiGzDecoder, ZlibDecoder};
+use flate2::bufread::{MultiGzDecoder, ZlibDecoder};
 
 use crate::vector::Engine;
 use crate::vector::classes::{self, Classes, STEP};
@@ -69,7 +69,6 @@ pub fn views(text: &[u8], owned: Range<usize>, found: &mut dyn FnMut(View)) {
     escapes(text, owned.clone(), &classes, found);
     literals::views(text, owned, found);
 }
-
 
 /// Whether bytes begin as a gzip or zlib stream does.
 fn is_compressed(bytes: &[u8]) -> bool {
@@ -217,7 +216,8 @@ fn segments(text: &[u8], range: Range<usize>, found: &mut dyn FnMut(View)) {
         let digits = &text[range.start..range.end.min(range.start + MAX_COMPRESSED)];
         let decoded = from_base64(digits);
         if is_compressed(&decoded) {
-            found(named(text, range.start..range.start + digits.len(), decoded, "base64"));
+            // A name before it says nothing of the text in it.
+            found(View { bytes: decoded, name: 0, encoded: range.start..range.start + digits.len(), step: "base64" });
             return;
         }
     }
@@ -272,7 +272,9 @@ fn folded(text: &[u8], range: &Range<usize>, found: &mut dyn FnMut(View)) {
     };
     if !digits.iter().take(MAX_RUN).all(u8::is_ascii_hexdigit) && (is_compressed_base64(&digits) || decodes_to_text(&digits[..16])) {
         let decoded = from_base64(&digits);
-        if is_compressed(&decoded) || mostly_text(&decoded) {
+        if is_compressed(&decoded) {
+            found(View { bytes: decoded, name: 0, encoded: range.start..end, step: "base64" });
+        } else if mostly_text(&decoded) {
             found(named(text, range.start..end, decoded, "base64"));
         }
     }
@@ -597,8 +599,7 @@ mod tests {
         let base64 = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, &gzip);
         let mut steps = Vec::new();
         views(format!("data: {base64}\n").as_bytes(), 0..base64.len() + 7, &mut |view| {
-            let inner = view.bytes[view.name..].to_vec();
-            views(&inner, 0..inner.len(), &mut |inner| steps.push((view.step, inner.step, inner.bytes)));
+            views(&view.bytes, 0..view.bytes.len(), &mut |inner| steps.push((view.step, inner.step, inner.bytes)));
         });
         assert_eq!(steps, [("base64", "gzip", long.into_bytes())]);
     }

@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::ops::Range;
 use std::sync::Arc;
 
-use flate2::read::ZlibDecoder;
+use flate2::bufread::ZlibDecoder;
 
 use super::{Decoding, Matcher};
 use crate::content::nested::budget::{Budget, Metered};
