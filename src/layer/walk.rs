@@ -133,7 +133,7 @@ pub fn content<'a>(input: Decoded<'a>, file: &Arc<Entry>, sink: &mut dyn Sink<'a
     walk.finish()
 }
 
-/// Whether bytes begin as a tar does: with a header, or with the end of an empty archive.
+/// Whether bytes begin with the header of a tar's entry.
 pub fn is_archive(head: &[u8]) -> bool {
     head.first_chunk::<BLOCK>().is_some_and(|block| is_header(block) && block[0] != 0)
 }

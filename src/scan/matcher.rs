@@ -89,8 +89,7 @@ impl<'m, 'c> Matcher<'m, 'c> {
     }
 
     fn kind_of(&mut self, entry: &Arc<Entry>) -> Kind {
-        if let Some((known, kind)) = self.kind.as_ref().filter(|(known, _)| Arc::ptr_eq(known, entry)) {
-            debug_assert_eq!(known.order, entry.order, "the same entry");
+        if let Some((_, kind)) = self.kind.as_ref().filter(|(known, _)| Arc::ptr_eq(known, entry)) {
             return *kind;
         }
         let kind = Kind::of(entry.rule_path());

@@ -98,8 +98,8 @@ impl Walk<'_, '_> {
 
     /// Lets the sink read a body of at most `size` bytes; how many of them it left.
     fn stream(&mut self, entry: &Arc<Entry>, size: u64) -> u64 {
-        // Pieces of the slab go first: it will be filled anew.
         let known = Some(size).filter(|size| *size != u64::MAX);
+        // Pieces of the slab go first: it will be filled anew.
         let pos = self.tape.pos();
         match self.tape.mapped() {
             Some(bytes) => {
