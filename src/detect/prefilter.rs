@@ -38,6 +38,15 @@ pub struct Prefilter {
     longest: usize,
 }
 
+/// So many equal bytes are no secret's beginning.
+const FILLER: usize = 64;
+
+/// Whether a text begins with [`FILLER`] equal bytes.
+#[inline]
+fn is_filler(text: &[u8]) -> bool {
+    text.get(..FILLER).is_some_and(|head| head[0] == head[FILLER - 1] && head[0] == head[1] && head[1..] == head[..FILLER - 1])
+}
+
 /// A window, and where its keywords are in the list of members. Without any it is free.
 #[derive(Debug, Clone, Copy, Default)]
 struct Slot {
@@ -144,7 +153,7 @@ impl Prefilter {
     }
 
     /// Calls `found` for every keyword that begins within `owned`, in order of the windows that gave them away. Each comes once: by its own
-    /// keyword's window.
+    /// keyword's window. One that begins [`FILLER`] equal bytes is passed over: that is no secret, and megabytes of it would wake rules at every byte.
     pub fn find(&self, text: &[u8], owned: Range<usize>, mut found: impl FnMut(Hit)) {
         self.find_by(self.engine, text, owned, &mut found);
     }
@@ -162,7 +171,7 @@ impl Prefilter {
         for member in self.members(fold([text[place], text[place + 1], text[place + 2], text[place + 3]])) {
             let offset = usize::from(member.offset);
             let start = place.checked_sub(offset).filter(|start| owned.contains(start) && tried != Some(offset));
-            let Some(start) = start.filter(|&start| member.head.may_begin(&text[start..])) else { continue };
+            let Some(start) = start.filter(|&start| member.head.may_begin(&text[start..]) && !is_filler(&text[start..])) else { continue };
             tried = Some(offset);
             self.keywords_at(text, start, |hit| {
                 if usize::from(self.offset_of[hit.keyword]) == offset {
@@ -315,6 +324,14 @@ mod tests {
             fast.retain(|hit| follows(&text, hit));
             assert_eq!(fast, plain, "{}", text.escape_ascii());
         }
+    }
+
+    #[test]
+    fn a_keyword_in_a_long_row_of_one_byte_counts_near_its_end() {
+        let prefilter = Prefilter::new(&keywords());
+        let text = [&[b'A'; 200][..], b"!"].concat();
+        let starts: Vec<usize> = fast(&prefilter, &text, 0..text.len()).iter().map(|hit| hit.start).collect();
+        assert_eq!(starts, (137..=196).collect::<Vec<_>>());
     }
 
     #[test]
