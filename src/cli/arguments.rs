@@ -1,25 +1,29 @@
 //! Arguments as typed, with their help.
 
+mod read;
+mod report;
+mod rules;
+mod scan;
+
 use std::ffi::OsString;
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueHint};
+use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+
+pub(super) use read::{AllowArguments, ChoiceArguments, ProjectArguments, ReadArguments};
+pub(super) use report::{Destination, GateArguments, ReportArguments};
+pub(super) use rules::{RulesArguments, RulesVerb, TestArguments};
+pub(super) use scan::ScanArguments;
 
 use super::audit::AuditArguments;
 use super::examples;
 use super::explain::ExplainArguments;
 use super::registry::RegistryArguments;
-use super::size::Size;
-use crate::finding::{Confidence, Gaps, Gate, Scope, Severity, UnknownLevel, Whose};
 use crate::oci::Platform;
-use crate::report::{Exposure, FormatName};
-use crate::rule::{Selection, Selector};
-use crate::scan::Bounds;
-use crate::source::Lookup;
+use crate::report::FormatName;
 
 /// Finds secrets in every layer of a container image.
 #[derive(Debug, Parser)]
@@ -92,167 +96,6 @@ pub(super) enum DockerPluginVerb {
     Uninstall,
 }
 
-const SCAN_EXAMPLES: &str = "\
-Examples:
-  An image that Docker or Podman saved:
-      docker save app:1.4 -o app.tar && layersift scan app.tar
-  The same without a file in between:
-      docker save app:1.4 | layersift scan -
-  An image that the Docker daemon or Podman holds:
-      layersift scan docker:app:1.4
-  An OCI layout, as a folder or as an archive; the kind may be said:
-      layersift scan oci:build/image
-      layersift scan oci-archive:image.tar --platform linux/arm64
-  An image in a registry, with what `docker login` or `podman login` keeps:
-      layersift scan ghcr.io/team/app:1.4
-  A gate in CI: fail on severity high and critical only, and keep the report:
-      layersift scan app.tar --fail-on high --format json --output report.json
-  The report on the terminal, and two more for machines:
-      layersift scan app.tar --output sarif=app.sarif --output junit=app.xml
-  What to change in the Dockerfile:
-      layersift scan app.tar --dockerfile Dockerfile
-  What a running container would see, and what is deleted but still there:
-      layersift scan app.tar --scope final
-      layersift scan app.tar --scope deleted
-  Why each of them is one:
-      layersift scan app.tar --explain
-  Fail on what the image itself brought, not on what its base image has:
-      layersift scan app.tar --base oci:base --gate own
-
-Exit codes:
-  0  clean: nothing at or above the gate, and everything was read
-  1  findings at or above the gate (another code with --exit-code)
-  2  wrong usage, or something that was asked for could not be opened
-  3  nothing at or above the gate, but something could not be read (1 with --require-complete)";
-
-#[derive(Debug, Args)]
-#[command(after_help = SCAN_EXAMPLES)]
-pub(super) struct ScanArguments {
-    #[command(flatten)]
-    pub(super) read: ReadArguments,
-
-    #[command(flatten)]
-    pub(super) report: ReportArguments,
-
-    /// List findings of these severities only, separated by commas
-    #[arg(
-        long, value_name = "LIST", value_delimiter = ',', ignore_case = true,
-        value_parser = words::<Severity>(Severity::ALL.map(Severity::as_str)),
-        help_heading = "Report"
-    )]
-    pub(super) severity: Vec<Severity>,
-
-    /// List only what a container sees (final), or only what is overwritten or deleted (deleted)
-    #[arg(
-        long, value_name = "SCOPE", default_value = "all", ignore_case = true,
-        value_parser = words::<Scope>(Scope::ALL.map(Scope::as_str)),
-        help_heading = "Report"
-    )]
-    pub(super) scope: Scope,
-
-    /// List suppressed findings in the table too, with the reason
-    #[arg(long, help_heading = "Report")]
-    pub(super) show_suppressed: bool,
-
-    /// Say how each finding came about: what woke the rule, the checks, the score, whose file it is; reports in JSON have it as data
-    #[arg(long, help_heading = "Report")]
-    pub(super) explain: bool,
-
-    /// The Dockerfile that the images were built from: say which of its lines brought each secret, and what to write instead
-    #[arg(long, value_name = "FILE", help_heading = "Report")]
-    pub(super) dockerfile: Option<PathBuf>,
-
-    /// The stage of the Dockerfile that was built; without it the stage that fits the image's history best
-    #[arg(long, value_name = "STAGE", help_heading = "Report")]
-    pub(super) target: Option<String>,
-
-    #[command(flatten)]
-    pub(super) gate: GateArguments,
-
-    /// The base image: anything that can be scanned, of which only manifest and config are read; or a digest: the chain id of its layers,
-    /// that of its last layer, or that of its manifest or config if it is scanned too; may be given more than once
-    #[arg(long, value_name = "IMAGE|DIGEST", help_heading = "Gate")]
-    pub(super) base: Vec<String>,
-
-    /// Exit code for findings, instead of 1; not 0, 2 or 3
-    #[arg(long, value_name = "N", default_value = "1", value_parser = exit_code, help_heading = "Gate")]
-    pub(super) exit_code: u8,
-
-    /// Fail only on findings that this file does not know; `layersift baseline create` writes it
-    #[arg(long, value_name = "FILE", help_heading = "Gate")]
-    pub(super) baseline: Option<PathBuf>,
-}
-
-/// What to write, and where to.
-#[derive(Debug, Args)]
-pub(super) struct ReportArguments {
-    /// How to write the report
-    #[arg(
-        long, value_name = "FORMAT", default_value = "table", ignore_case = true,
-        value_parser = words::<FormatName>(FormatName::all().map(FormatName::as_str)),
-        help_heading = "Report"
-    )]
-    pub(super) format: FormatName,
-
-    /// Where to write the report, instead of standard output; with FORMAT=, a further report (may be given more than once)
-    #[arg(short, long, value_name = "[FORMAT=]FILE", value_hint = ValueHint::FilePath, help_heading = "Report")]
-    pub(super) output: Vec<Destination>,
-
-    /// Write secrets in clear
-    #[arg(long, help_heading = "Report")]
-    pub(super) show_secrets: bool,
-}
-
-impl ReportArguments {
-    pub(super) fn exposure(&self) -> Exposure {
-        if self.show_secrets { Exposure::Shown } else { Exposure::Redacted }
-    }
-}
-
-/// What fails.
-#[derive(Debug, Args)]
-pub(super) struct GateArguments {
-    /// Least severity that fails
-    #[arg(
-        long, value_name = "SEVERITY", default_value = "low", ignore_case = true,
-        value_parser = words::<FailOn>(FailOn::WORDS),
-        help_heading = "Gate"
-    )]
-    pub(super) fail_on: FailOn,
-
-    /// Least confidence that fails
-    #[arg(
-        long, value_name = "CONFIDENCE", default_value = "likely", ignore_case = true,
-        value_parser = words::<Confidence>(Confidence::ALL.map(Confidence::as_str)),
-        help_heading = "Gate"
-    )]
-    pub(super) min_confidence: Confidence,
-
-    /// Whose findings fail: all, or the image's own, without those inherited from its base by digest; what only its history suggests to be
-    /// inherited fails, since whoever builds an image can write its history
-    #[arg(
-        long = "gate", value_name = "WHOSE", default_value = "all", ignore_case = true,
-        value_parser = words::<Whose>(Whose::ALL.map(Whose::as_str)),
-        help_heading = "Gate"
-    )]
-    pub(super) whose: Whose,
-
-    /// Fail, as for a finding, if something could not be read
-    #[arg(long, help_heading = "Gate")]
-    pub(super) require_complete: bool,
-}
-
-impl GateArguments {
-    pub(super) fn gate(&self) -> Gate {
-        Gate {
-            fail_on: self.fail_on.0,
-            min_confidence: self.min_confidence,
-            whose: self.whose,
-            gaps: if self.require_complete { Gaps::Fail } else { Gaps::Warn },
-        }
-    }
-}
-
 const CONVERT_EXAMPLES: &str = "\
 Examples:
   One scan, and the other formats later:
@@ -315,125 +158,6 @@ pub(super) struct SchemaArguments {
     pub(super) audit: bool,
 }
 
-/// What to read, and how.
-#[derive(Debug, Clone, Args)]
-pub(super) struct ReadArguments {
-    /// Image archives, OCI layouts, folders, or names of images that a local engine holds or that are in a registry; `-` is standard input
-    #[arg(required = true, value_name = "IMAGE")]
-    pub(super) targets: Vec<String>,
-
-    #[command(flatten)]
-    pub(super) project: ProjectArguments,
-
-    /// Where names are looked for that do not say it: a path, then the local engines, then a registry (auto); or one place only
-    #[arg(
-        long, value_name = "SOURCE", default_value = "auto", ignore_case = true,
-        value_parser = words::<Lookup>(Lookup::ALL.map(Lookup::as_str)),
-        help_heading = "Scan"
-    )]
-    pub(super) source: Lookup,
-
-    /// Only images for this platform: os/architecture or os/architecture/variant
-    #[arg(long, value_name = "PLATFORM", help_heading = "Scan")]
-    pub(super) platform: Option<Platform>,
-
-    /// Add rules from a file or a folder; may be given more than once
-    #[arg(long, value_name = "FILE|DIR", help_heading = "Rules")]
-    pub(super) rules: Vec<PathBuf>,
-
-    #[command(flatten)]
-    pub(super) choice: ChoiceArguments,
-
-    #[command(flatten)]
-    pub(super) allow: AllowArguments,
-
-    /// Do not check blobs and layers against their digests
-    #[arg(long, help_heading = "Scan")]
-    pub(super) no_verify: bool,
-
-    /// Let findings in public files fail as elsewhere: files that are as a published package has them, by the image's package databases or by
-    /// the list of known public files
-    #[arg(long, help_heading = "Scan")]
-    pub(super) no_public_files: bool,
-
-    /// A file with the project's key for fingerprints; without it LAYERSIFT_KEY has the key, if it is set
-    #[arg(long, value_name = "FILE", help_heading = "Scan")]
-    pub(super) key_file: Option<PathBuf>,
-
-    /// Threads; as many as there are processors without it
-    #[arg(short, long, value_name = "N", help_heading = "Scan")]
-    pub(super) jobs: Option<NonZeroUsize>,
-
-    /// Bound on memory, for example 512M or 2G (powers of 1024)
-    #[arg(long, value_name = "SIZE", help_heading = "Scan")]
-    pub(super) max_memory: Option<Size>,
-
-    #[command(flatten)]
-    pub(super) nested: NestedArguments,
-
-    #[command(flatten)]
-    pub(super) registry: RegistryArguments,
-
-    /// Read every layer, and keep nothing for the next scan
-    #[arg(long, help_heading = "Scan")]
-    pub(super) no_cache: bool,
-
-    /// The folder in which results of layers are kept; without it LAYERSIFT_CACHE_DIR names it, or it is in the platform's folder for caches
-    #[arg(long, value_name = "DIR", help_heading = "Configuration")]
-    pub(super) cache_dir: Option<PathBuf>,
-
-    /// Show no progress
-    #[arg(long, help_heading = "Scan")]
-    pub(super) no_progress: bool,
-
-    /// Say nothing on standard error but errors
-    #[arg(short, long, help_heading = "Scan")]
-    pub(super) quiet: bool,
-}
-
-/// What looking into files may cost.
-#[derive(Debug, Clone, Args)]
-pub(super) struct NestedArguments {
-    /// How deep archives in each other are looked into; what is deeper is in the coverage
-    #[arg(long, value_name = "N", help_heading = "Scan")]
-    pub(super) max_depth: Option<usize>,
-
-    /// How many times its size a file may expand to; 64M are always allowed
-    #[arg(long, value_name = "N", help_heading = "Scan")]
-    pub(super) max_expansion: Option<u64>,
-
-    /// How much a file may expand to
-    #[arg(long, value_name = "SIZE", help_heading = "Scan")]
-    pub(super) max_expanded: Option<Size>,
-
-    /// How much the files of a layer may expand to, all together
-    #[arg(long, value_name = "SIZE", help_heading = "Scan")]
-    pub(super) max_layer_expanded: Option<Size>,
-
-    /// How many members archives in a file may have
-    #[arg(long, value_name = "N", help_heading = "Scan")]
-    pub(super) max_members: Option<u64>,
-
-    /// How large a file or git object may be that has to be held in memory to be looked into
-    #[arg(long, value_name = "SIZE", help_heading = "Scan")]
-    pub(super) max_held: Option<Size>,
-}
-
-impl NestedArguments {
-    /// The bounds that they mean.
-    pub(super) fn bounds(&self) -> Bounds {
-        let usual = Bounds::default();
-        Bounds {
-            depth: self.max_depth.unwrap_or(usual.depth),
-            ratio: self.max_expansion.unwrap_or(usual.ratio),
-            file_bytes: self.max_expanded.map_or(usual.file_bytes, |size| size.0),
-            layer_bytes: self.max_layer_expanded.map_or(usual.layer_bytes, |size| size.0),
-            members: self.max_members.unwrap_or(usual.members),
-            held_bytes: self.max_held.map_or(usual.held_bytes, |size| size.0),
-        }
-    }
-}
-
 #[derive(Debug, Args)]
 pub(super) struct TocArguments {
     /// Names of images in registries
@@ -470,18 +194,6 @@ pub(super) enum CacheVerb {
     Clear,
     /// Read everything in it and remove what is damaged: exit code 1 if something was
     Verify,
-}
-
-/// Where what is not said on the command line may be said.
-#[derive(Debug, Clone, Args)]
-pub(super) struct ProjectArguments {
-    /// The project file; without it layersift.toml in this folder, or in one above it up to the repository's or your home folder
-    #[arg(long, value_name = "FILE", conflicts_with = "no_config", help_heading = "Configuration")]
-    pub(super) config: Option<PathBuf>,
-
-    /// Read no project file
-    #[arg(long, help_heading = "Configuration")]
-    pub(super) no_config: bool,
 }
 
 const CONFIG_EXAMPLES: &str = "\
@@ -557,158 +269,6 @@ pub(super) struct KnownArguments {
     pub(super) read: ReadArguments,
 }
 
-/// Puts flags of all verbs that read images after a verb's own ones under the same heading.
-const AFTER: usize = 900;
-
-/// Which findings are accepted.
-#[derive(Debug, Clone, Args)]
-pub(super) struct AllowArguments {
-    /// Read what is accepted from this file; without it from .layersiftignore here or in a folder above
-    #[arg(
-        long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "no_ignore",
-        help_heading = "Gate", display_order = AFTER
-    )]
-    pub(super) ignore_file: Option<PathBuf>,
-
-    /// Read no allow-list
-    #[arg(long, help_heading = "Gate", display_order = AFTER)]
-    pub(super) no_ignore: bool,
-
-    /// Pay no regard to `layersift:allow` and `gitleaks:allow` in the image's files
-    #[arg(long, help_heading = "Gate", display_order = AFTER)]
-    pub(super) no_inline_allow: bool,
-}
-
-/// Which rules take part.
-#[derive(Debug, Clone, Args)]
-pub(super) struct ChoiceArguments {
-    /// Use only these rules, separated by commas: by id, tag, provider or severity; globs (`aws-*`) and prefixes (`tag:vcs`) may be used
-    #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = "Rules")]
-    only: Vec<Selector>,
-
-    /// Leave these rules out; as for --only
-    #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = "Rules")]
-    skip: Vec<Selector>,
-}
-
-impl ChoiceArguments {
-    pub(super) fn selection(&self) -> Selection {
-        Selection { only: self.only.clone(), skip: self.skip.clone() }
-    }
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = examples::RULES)]
-pub(super) struct RulesArguments {
-    #[command(subcommand)]
-    pub(super) verb: RulesVerb,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum RulesVerb {
-    /// List all rules
-    List {
-        /// How to write them
-        #[arg(
-            long, value_name = "FORMAT", default_value = "table", ignore_case = true,
-            value_parser = words::<FormatName>(["table", "json"])
-        )]
-        format: FormatName,
-        /// Add rules from a file or a folder; may be given more than once
-        #[arg(long, value_name = "FILE|DIR")]
-        rules: Vec<PathBuf>,
-        #[command(flatten)]
-        choice: ChoiceArguments,
-    },
-    /// Show one rule
-    Show {
-        /// The rule's id
-        id: String,
-        /// Add rules from a file or a folder; may be given more than once
-        #[arg(long, value_name = "FILE|DIR")]
-        rules: Vec<PathBuf>,
-    },
-    /// Check rule files as the built-in ones are checked: exit code 1 if there is something wrong with one
-    Check {
-        /// Rule files, or folders of them
-        #[arg(required = true, value_name = "FILE|DIR")]
-        paths: Vec<PathBuf>,
-    },
-    /// Try rule files on a text and say what they make of it: exit code 1 if nothing is found
-    Test(TestArguments),
-    /// Write the built-in rules as rule files, one a provider, to be read, changed and used with --rules
-    Export {
-        /// An empty folder, or one to be made
-        folder: PathBuf,
-        #[command(flatten)]
-        choice: ChoiceArguments,
-    },
-}
-
-const TEST_EXAMPLES: &str = "\
-Examples:
-      layersift rules test my-rules.toml --text 'API_KEY=acme_0123456789abcdef'
-      layersift rules test my-rules.toml --input .env --path /srv/app/.env";
-
-#[derive(Debug, Args)]
-#[command(after_help = TEST_EXAMPLES)]
-pub(super) struct TestArguments {
-    /// Rule files, or folders of them; nothing but their rules is tried
-    #[arg(required = true, value_name = "FILE|DIR")]
-    pub(super) paths: Vec<PathBuf>,
-    /// A text; may be given more than once
-    #[arg(long, value_name = "TEXT")]
-    pub(super) text: Vec<String>,
-    /// A file with a text; `-` is standard input
-    #[arg(long, value_name = "FILE")]
-    pub(super) input: Option<PathBuf>,
-    /// Where in an image to pretend that the text stands; rules by path need it
-    #[arg(long, value_name = "PATH")]
-    pub(super) path: Option<String>,
-}
-
-/// Where a report goes, and in which format if it is not the one of `--format`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Destination<F = FormatName> {
-    pub(super) format: Option<F>,
-    pub(super) path: PathBuf,
-}
-
-impl<F: FromStr> Destination<F> {
-    /// The format, if `text` begins with one and `=`, and the path.
-    pub(super) fn split(text: &str) -> (Option<F>, &str) {
-        match text.split_once('=').and_then(|(word, path)| Some((word.parse().ok()?, path))) {
-            Some((format, path)) => (Some(format), path),
-            None => (None, text),
-        }
-    }
-}
-
-impl<F: FromStr> FromStr for Destination<F> {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, &'static str> {
-        let (format, path) = Self::split(text);
-        if path.is_empty() { Err("the name of the file is missing") } else { Ok(Self { format, path: PathBuf::from(path) }) }
-    }
-}
-
-/// Least severity that fails, or never.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct FailOn(pub(super) Option<Severity>);
-
-impl FailOn {
-    const WORDS: [&str; 5] = ["low", "medium", "high", "critical", "never"];
-}
-
-impl FromStr for FailOn {
-    type Err = UnknownLevel;
-
-    fn from_str(text: &str) -> Result<Self, UnknownLevel> {
-        if text.eq_ignore_ascii_case("never") { Ok(Self(None)) } else { text.parse().map(|severity| Self(Some(severity))) }
-    }
-}
-
 /// A parser whose words appear in help and in messages.
 pub(super) fn words<T>(words: impl IntoIterator<Item = &'static str>) -> impl TypedValueParser<Value = T>
 where
@@ -733,7 +293,9 @@ pub(super) fn exit_code(text: &str) -> Result<u8, String> {
 mod tests {
     use clap::CommandFactory as _;
 
+    use super::report::FailOn;
     use super::*;
+    use crate::finding::{Gate, Scope, Severity};
 
     fn scan(flags: &str) -> Result<ScanArguments, String> {
         let words = ["layersift", "scan", "app.tar"].into_iter().chain(flags.split_whitespace());

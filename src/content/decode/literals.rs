@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::{View, backslash, is_text, mostly_text, named, word_at};
+use super::escapes::{backslash, word_at};
+use super::{View, is_text, mostly_text, named};
 
 /// Fewest bytes of a text that is put together.
 const MIN_JOINED: usize = 16;

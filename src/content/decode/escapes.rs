@@ -1,0 +1,111 @@
+//! Characters that are written as numbers: percent escapes, character references, `\u` and `\x`.
+
+use std::ops::Range;
+
+use super::{MAX_RUN, View, from, is_text, literals, mostly_text, named, nibble};
+use crate::vector::classes::{Classes, STEP};
+
+/// Fewest numeric escapes in a row.
+const MIN_ESCAPES: usize = 8;
+
+/// Calls `found` for each row of escapes that begins within `owned`.
+pub(super) fn views(text: &[u8], owned: Range<usize>, classes: &[Classes], found: &mut dyn FnMut(View)) {
+    let mut at = owned.start;
+    for (index, word) in classes.iter().enumerate() {
+        let base = owned.start + index * STEP;
+        let mut bits = from(word.escape, base, at);
+        while bits != 0 {
+            let place = base + bits.trailing_zeros() as usize;
+            if place >= owned.end {
+                return;
+            }
+            at = place + 1;
+            if let Some(view) = escape(text, place, &mut at) {
+                at = view.encoded.end.max(at);
+                found(view);
+            }
+            bits = from(word.escape, base, at);
+        }
+    }
+}
+
+/// What the escape at `place` begins, if it begins anything; `at` is put behind what needs no further look.
+fn escape(text: &[u8], place: usize, at: &mut usize) -> Option<View> {
+    match text[place] {
+        b'%' if percent(text, place).is_some() => {
+            let word = word_at(text, place);
+            *at = word.end.max(*at);
+            // A word that crosses the beginning of this part belongs to the part that has its first escape.
+            let is_first = !text[word.start..place].windows(3).any(|three| percent(three, 0).is_some());
+            is_first.then(|| percent_view(text, word)).flatten()
+        }
+        b'&' if text.get(place + 1) == Some(&b'#') => numeric_view(text, place, entity, "html-entities"),
+        b'\\' if matches!(text.get(place + 1), Some(b'u' | b'x')) => {
+            numeric_view(text, place, backslash, "escapes").or_else(|| literals::unescaped(text, place))
+        }
+        _ => None,
+    }
+}
+
+fn percent(text: &[u8], at: usize) -> Option<u8> {
+    match text.get(at..at + 3) {
+        Some([b'%', high, low]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => Some(nibble(*high) << 4 | nibble(*low)),
+        _ => None,
+    }
+}
+
+/// The word round a percent escape.
+pub(super) fn word_at(text: &[u8], at: usize) -> Range<usize> {
+    const MAX_WORD: usize = 2048;
+    let in_word = |b: u8| b.is_ascii_graphic() && !matches!(b, b'"' | b'\'' | b'<' | b'>' | b'`');
+    let start = at - text[at.saturating_sub(MAX_WORD)..at].iter().rev().take_while(|&&b| in_word(b)).count();
+    let end = at + text[at..(at + MAX_WORD).min(text.len())].iter().take_while(|&&b| in_word(b)).count();
+    start..end
+}
+
+/// A word decoded, if it has at least two percent escapes and becomes text.
+fn percent_view(text: &[u8], word: Range<usize>) -> Option<View> {
+    let mut bytes = Vec::with_capacity(word.len());
+    let (mut count, mut at) = (0, word.start);
+    while at < word.end {
+        let escape = percent(&text[..word.end], at);
+        count += usize::from(escape.is_some());
+        bytes.push(escape.unwrap_or(text[at]));
+        at += if escape.is_some() { 3 } else { 1 };
+    }
+    (count >= 2 && mostly_text(&bytes)).then_some(View { bytes, name: 0, encoded: word, step: "percent" })
+}
+
+/// A row of numeric escapes, with what `read` makes of each: the character and the bytes it takes.
+fn numeric_view(text: &[u8], start: usize, read: fn(&[u8]) -> Option<(u8, usize)>, step: &'static str) -> Option<View> {
+    let mut decoded = Vec::new();
+    let mut at = start;
+    while at - start < MAX_RUN {
+        let Some((byte, length)) = text.get(at..).and_then(read) else { break };
+        decoded.push(byte);
+        at += length;
+    }
+    (decoded.len() >= MIN_ESCAPES).then(|| named(text, start..at, decoded, step))
+}
+
+/// `&#103;` or `&#x67;`
+fn entity(text: &[u8]) -> Option<(u8, usize)> {
+    let digits = text.strip_prefix(b"&#")?;
+    let end = digits.iter().take(5).position(|&b| b == b';')?;
+    let number = match digits[..end].split_first()? {
+        (b'x' | b'X', hex) => u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok()?,
+        _ => std::str::from_utf8(&digits[..end]).ok()?.parse().ok()?,
+    };
+    is_text(number).then_some((number, end + 3))
+}
+
+/// `\u0067` or `\x67`
+pub(super) fn backslash(text: &[u8]) -> Option<(u8, usize)> {
+    let (digits, length) = match text.get(..4)? {
+        [b'\\', b'x', digits @ ..] => (digits, 4),
+        [b'\\', b'u', b'0', b'0'] => (text.get(4..6)?, 6),
+        _ => return None,
+    };
+    let byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    is_text(byte).then_some((byte, length))
+}

@@ -1,0 +1,97 @@
+//! UTF-16 and UTF-32, with or without a mark, within anything else.
+
+use std::ops::Range;
+
+use super::{MAX_RUN, View, is_text};
+use crate::vector::classes::{Classes, STEP};
+
+/// Fewest characters of a UTF-16 or UTF-32 run.
+const MIN_WIDE: usize = 12;
+
+/// Samples eight bytes of every sixteen: wide text has zeros in every second byte, and is longer than that.
+pub(super) fn views(text: &[u8], owned: Range<usize>, classes: &[Classes], found: &mut dyn FnMut(View)) {
+    const EVEN: u64 = 0x00FF_00FF_00FF_00FF;
+    let mut at = owned.start;
+    let mut floor = owned.start;
+    // A run that begins with the last owned byte shows in one of the next whole words.
+    let end = (owned.end + 32).min(text.len());
+    while let Some(chunk) = text[..end].get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        if (at - owned.start).is_multiple_of(STEP) && classes.get((at - owned.start) / STEP).is_some_and(|word| !may_be_wide(word.zero)) {
+            at += STEP;
+            continue;
+        }
+        let word = u64::from_le_bytes(*chunk);
+        if word == 0 || (word & EVEN != 0 && word & !EVEN != 0) {
+            at += 16;
+            continue;
+        }
+        let Some(run) = [2, 4].into_iter().find_map(|unit| wide_run(text, at, floor, unit)) else {
+            at += 16;
+            continue;
+        };
+        floor = run.range.end;
+        at = floor.max(at + 16);
+        let is_cell = |at: usize| is_cell(text, at, run.unit);
+        // A run that crosses the beginning of this part, if its beginning can be seen, belongs to the part before.
+        let from_before = run.range.start < owned.start + run.unit
+            && run.range.start.checked_sub(run.unit).is_some_and(is_cell)
+            && (1..4096).any(|back| run.range.start.checked_sub(back * run.unit).is_none_or(|at| !is_cell(at)));
+        if owned.contains(&run.range.start) && !from_before {
+            let step = step_of(text, &run.range, run.unit);
+            found(View { bytes: run.decoded, name: 0, encoded: run.range, step });
+        }
+    }
+}
+
+/// Whether one of the samples of 64 bytes has zeros in every second byte and is not all zeros; `zero` is a bit for each byte.
+fn may_be_wide(zero: u64) -> bool {
+    const FIRST_TWO: u64 = 0x0003_0003_0003_0003;
+    let alternating = zero & zero >> 2;
+    zero != u64::MAX && alternating & alternating >> 4 & FIRST_TWO != 0
+}
+
+struct WideRun {
+    range: Range<usize>,
+    decoded: Vec<u8>,
+    unit: usize,
+}
+
+/// Whether a character and its zeros stand at `at`.
+fn is_cell(text: &[u8], at: usize, unit: usize) -> bool {
+    text.get(at..at + unit).is_some_and(|cell| (is_text(cell[0]) || cell[0] >= 0xA0) && cell[1..].iter().all(|&b| b == 0))
+}
+
+/// The longest run round `at`, not before `floor`, in which every `unit`-th byte is a character and the others are zero.
+fn wide_run(text: &[u8], at: usize, floor: usize, unit: usize) -> Option<WideRun> {
+    let phase = (at..(at + unit).min(text.len())).find(|&i| text[i] != 0)?;
+    // The last character of big-endian text has no zeros after it.
+    let is_last = |i: usize| text.get(i).is_some_and(|&b| is_text(b));
+    let mut start = phase;
+    while let Some(before) = start.checked_sub(unit).filter(|&before| before >= floor && is_cell(text, before, unit)) {
+        start = before;
+    }
+    let mut end = phase;
+    while end - start < MAX_RUN && is_cell(text, end, unit) {
+        end += unit;
+    }
+    let mut decoded: Vec<u8> = Vec::with_capacity((end - start) / unit + 1);
+    let push = |byte: u8, decoded: &mut Vec<u8>| {
+        if byte < 0x80 { decoded.push(byte) } else { decoded.extend([0xC0 | byte >> 6, 0x80 | byte & 0x3F]) }
+    };
+    (start..end).step_by(unit).for_each(|i| push(text[i], &mut decoded));
+    if is_last(end) {
+        push(text[end], &mut decoded);
+        end += 1;
+    }
+    (decoded.len() >= MIN_WIDE).then_some(WideRun { range: start..end, decoded, unit })
+}
+
+fn step_of(text: &[u8], range: &Range<usize>, unit: usize) -> &'static str {
+    let ends_with_character = text[range.end - 1] != 0;
+    match (unit, ends_with_character) {
+        (2, false) => "utf-16-le",
+        (2, true) => "utf-16-be",
+        (_, false) => "utf-32-le",
+        (_, true) => "utf-32-be",
+    }
+}
