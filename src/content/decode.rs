@@ -58,7 +58,7 @@ pub fn views(text: &[u8], owned: Range<usize>, found: &mut dyn FnMut(View)) {
     runs::views(text, owned.clone(), &classes, found);
     wide::views(text, owned.clone(), &classes, found);
     escapes::views(text, owned.clone(), &classes, found);
-    literals::views(text, owned, found);
+    literals::views(text, owned, &classes, found);
 }
 
 /// Whether bytes begin as a gzip or zlib stream does.

@@ -12,8 +12,11 @@ pub(crate) struct Classes {
     pub(crate) base64: u64,
     /// Zeros.
     pub(crate) zero: u64,
-    /// `%`, `&` and `\`, with what follows in an escape that is read: a hex digit, `#`, `u` or `x`. Of the last byte it is not asked what follows.
+    /// `%`, `&` and `\`, with what follows in an escape that is read: a hex digit, `#`, `u`, `x`, `/` or the end of a line. Of the last byte it is not asked what
+    /// follows.
     pub(crate) escape: u64,
+    /// `+` after a quote or a blank. Of the first byte it is not asked what stands before.
+    pub(crate) plus: u64,
 }
 
 /// Stands for bytes after the end of a text: is of no class.
@@ -56,17 +59,42 @@ const fn is_escape(byte: u8) -> bool {
 
 /// What may follow the first byte of an escape.
 const fn follows(byte: u8) -> bool {
-    byte.is_ascii_hexdigit() || matches!(byte, b'#' | b'u' | b'x')
+    byte.is_ascii_hexdigit() || matches!(byte, b'#' | b'u' | b'x' | b'/' | b'\n' | b'\r')
 }
 
-fn classes(base64: u64, zero: u64, escape: u64, follows: u64) -> Classes {
-    Classes { base64, zero, escape: escape & (follows >> 1 | 1 << (STEP - 1)) }
+/// What may stand before a `+` that puts literals together.
+const fn precedes(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'')
+}
+
+/// What each byte of 64 is by itself.
+#[derive(Default)]
+struct Bits {
+    base64: u64,
+    zero: u64,
+    escape: u64,
+    follows: u64,
+    plus: u64,
+    precedes: u64,
+}
+
+impl Bits {
+    fn classes(&self) -> Classes {
+        Classes {
+            base64: self.base64,
+            zero: self.zero,
+            escape: self.escape & (self.follows >> 1 | 1 << (STEP - 1)),
+            plus: self.plus & (self.precedes << 1 | 1),
+        }
+    }
 }
 
 const BASE64: u8 = 1;
 const ZERO: u8 = 2;
 const ESCAPE: u8 = 4;
 const FOLLOWS: u8 = 8;
+const PLUS: u8 = 16;
+const PRECEDES: u8 = 32;
 
 /// What each byte is.
 static TABLE: [u8; 256] = {
@@ -76,6 +104,7 @@ static TABLE: [u8; 256] = {
         let of = byte as u8;
         table[byte] |=
             if is_base64(of) { BASE64 } else { 0 } | if is_escape(of) { ESCAPE } else { 0 } | if follows(of) { FOLLOWS } else { 0 };
+        table[byte] |= if of == b'+' { PLUS } else { 0 } | if precedes(of) { PRECEDES } else { 0 };
         byte += 1;
     }
     table[0] |= ZERO;
@@ -83,19 +112,20 @@ static TABLE: [u8; 256] = {
 };
 
 fn portable(chunk: &[u8; STEP]) -> Classes {
-    // Four bits of each byte, four bytes at a time, in the high halves of a product.
-    let (mut base64, mut zero, mut escape, mut follows) = (0, 0, 0, 0);
+    let mut bits = Bits::default();
     for (eighth, bytes) in chunk.as_chunks::<8>().0.iter().enumerate() {
         let word = u64::from_le_bytes(bytes.map(|byte| TABLE[usize::from(byte)]));
         // The lowest bits of eight bytes are brought together by one multiplication.
         let gather =
             |bit: u8| ((word >> bit.trailing_zeros() & 0x0101_0101_0101_0101).wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * eighth);
-        base64 |= gather(BASE64);
-        zero |= gather(ZERO);
-        escape |= gather(ESCAPE);
-        follows |= gather(FOLLOWS);
+        bits.base64 |= gather(BASE64);
+        bits.zero |= gather(ZERO);
+        bits.escape |= gather(ESCAPE);
+        bits.follows |= gather(FOLLOWS);
+        bits.plus |= gather(PLUS);
+        bits.precedes |= gather(PRECEDES);
     }
-    classes(base64, zero, escape, follows)
+    bits.classes()
 }
 
 /// For a class the high halves of its bytes, as bits, by the low half: a byte is of the class if the bit of its high half is set.
@@ -116,18 +146,18 @@ const fn rows(class: u8) -> [u8; 16] {
 #[target_feature(enable = "avx2,bmi1")]
 fn avx2(chunks: &[[u8; STEP]], all: &mut Vec<Classes>) {
     use std::arch::x86_64::*;
-    static ROWS: [[u8; 16]; 2] = [rows(BASE64), rows(FOLLOWS)];
+    static ROWS: [[u8; 16]; 3] = [rows(BASE64), rows(FOLLOWS), rows(PRECEDES)];
     static HIGH: [u8; 16] = [1, 2, 4, 8, 16, 32, 64, 128, 0, 0, 0, 0, 0, 0, 0, 0];
     let twice = |table: &[u8; 16]| {
         let [first, second] = [0, 8].map(|at| i64::from_le_bytes(std::array::from_fn(|index| table[at + index])));
         _mm256_set_epi64x(second, first, second, first)
     };
-    let (base64_rows, follows_rows, high) = (twice(&ROWS[0]), twice(&ROWS[1]), twice(&HIGH));
+    let ([base64_rows, follows_rows, precedes_rows], high) = (ROWS.each_ref().map(twice), twice(&HIGH));
     let (nibble, zeros) = (_mm256_set1_epi8(0x0F), _mm256_setzero_si256());
     let is = |bytes: __m256i, byte: u8| _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(byte as i8));
     let mask = |bytes: __m256i| u64::from(_mm256_movemask_epi8(bytes) as u32);
     for chunk in chunks {
-        let (mut base64, mut zero, mut escape, mut follows) = (0, 0, 0, 0);
+        let mut bits = Bits::default();
         for (half, bytes) in chunk.as_chunks::<32>().0.iter().enumerate() {
             // SAFETY: the array has 32 bytes.
             #[allow(unsafe_code, reason = "a load of bytes that are there, see above")]
@@ -137,12 +167,14 @@ fn avx2(chunks: &[[u8; STEP]], all: &mut Vec<Classes>) {
             // The shuffles give zero for what is beyond ASCII in `row`.
             let has = |rows: __m256i| !mask(_mm256_cmpeq_epi8(_mm256_and_si256(_mm256_shuffle_epi8(rows, low), row), zeros)) & 0xFFFF_FFFF;
             let escapes = _mm256_or_si256(_mm256_or_si256(is(bytes, b'%'), is(bytes, b'&')), is(bytes, b'\\'));
-            base64 |= has(base64_rows) << (32 * half);
-            follows |= has(follows_rows) << (32 * half);
-            zero |= mask(_mm256_cmpeq_epi8(bytes, zeros)) << (32 * half);
-            escape |= mask(escapes) << (32 * half);
+            bits.base64 |= has(base64_rows) << (32 * half);
+            bits.follows |= has(follows_rows) << (32 * half);
+            bits.precedes |= has(precedes_rows) << (32 * half);
+            bits.zero |= mask(_mm256_cmpeq_epi8(bytes, zeros)) << (32 * half);
+            bits.escape |= mask(escapes) << (32 * half);
+            bits.plus |= mask(is(bytes, b'+')) << (32 * half);
         }
-        all.push(classes(base64, zero, escape, follows));
+        all.push(bits.classes());
     }
 }
 
@@ -160,7 +192,8 @@ fn avx512(chunks: &[[u8; STEP]], all: &mut Vec<Classes>) {
         let of = _mm512_permutex2var_epi8(low, bytes, high);
         let ascii = !_mm512_movepi8_mask(bytes);
         let has = |class: u8| _mm512_test_epi8_mask(of, _mm512_set1_epi8(class as i8)) & ascii;
-        all.push(classes(has(BASE64), has(ZERO), has(ESCAPE), has(FOLLOWS)));
+        let (base64, zero, escape, follows) = (has(BASE64), has(ZERO), has(ESCAPE), has(FOLLOWS));
+        all.push(Bits { base64, zero, escape, follows, plus: has(PLUS), precedes: has(PRECEDES) }.classes());
     }
 }
 
@@ -172,7 +205,7 @@ mod tests {
     #[test]
     fn all_engines_say_what_each_byte_is() {
         let mut random = Random::new(5);
-        let mut texts: Vec<Vec<u8>> = vec![(0..=255).collect(), Vec::new(), b"%41&#65;\\u0041\\x41% & \\".repeat(9)];
+        let mut texts: Vec<Vec<u8>> = vec![(0..=255).collect(), Vec::new(), b"%41&#65;\\u0041\\x41% & \\\n 'a' + \"b\"+c++".repeat(9)];
         texts.extend((0..200).map(|length| random.bytes(length)));
         for text in texts {
             for engine in Engine::all() {
@@ -185,6 +218,8 @@ mod tests {
                     let is_last = at % STEP == STEP - 1;
                     let may_follow = is_last || text.get(at + 1).is_some_and(|&next| follows(next));
                     assert_eq!(bit(classes.escape), is_escape(byte) && may_follow, "{engine:?} at {at} of {text:?}");
+                    let may_precede = at % STEP == 0 || precedes(text[at - 1]);
+                    assert_eq!(bit(classes.plus), byte == b'+' && may_precede, "{engine:?} at {at} of {text:?}");
                 }
             }
         }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::escapes::{backslash, word_at};
 use super::{View, is_text, mostly_text, named};
+use crate::vector::classes::{Classes, STEP};
 
 /// Fewest bytes of a text that is put together.
 const MIN_JOINED: usize = 16;
@@ -13,16 +14,25 @@ const MAX_LITERAL: usize = 512;
 const MAX_LITERALS: usize = 64;
 
 /// Calls `found` for each such string whose first mark lies within `owned`.
-pub(super) fn views(text: &[u8], owned: Range<usize>, found: &mut dyn FnMut(View)) {
-    let block = text.get(owned.clone()).unwrap_or_default();
-    // A mark may be cut by the end of the block, but not by its beginning.
-    let wider = text.get(owned.start..(owned.end + 3).min(text.len())).unwrap_or_default();
-    for mark in [&b"\\/\\/"[..], b"\\\n", b"\\\r\n"] {
-        for at in memchr::memmem::find_iter(wider, mark).filter(|at| *at < block.len()) {
-            unescaped(text, owned.start + at).into_iter().for_each(&mut *found);
+pub(super) fn views(text: &[u8], owned: Range<usize>, classes: &[Classes], found: &mut dyn FnMut(View)) {
+    for (index, word) in classes.iter().enumerate() {
+        let base = owned.start + index * STEP;
+        let mut bits = word.escape | word.plus;
+        while bits != 0 {
+            let place = base + bits.trailing_zeros() as usize;
+            bits &= bits - 1;
+            if place >= owned.end {
+                return;
+            }
+            match text[place..] {
+                [b'\\', b'/', b'\\', b'/', ..] | [b'\\', b'\n', ..] | [b'\\', b'\r', b'\n', ..] => {
+                    unescaped(text, place).into_iter().for_each(&mut *found);
+                }
+                [b'+', ..] => joined(text, place).into_iter().for_each(&mut *found),
+                _ => {}
+            }
         }
     }
-    joined(text, owned, found);
 }
 
 /// The word round a backslash without its escapes, where that may matter: a URL whose slashes are escaped, a character that is written as a number,
@@ -73,33 +83,27 @@ fn undone(text: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Calls `found` for each row of literals that are put together by `+`, whose first `+` lies within `owned`: `"ab" + "cd"`.
-pub(super) fn joined(text: &[u8], owned: Range<usize>, found: &mut dyn FnMut(View)) {
-    let mut at = owned.start;
-    while let Some(offset) = text.get(at..owned.end).and_then(|rest| memchr::memchr(b'+', rest)) {
-        let plus = at + offset;
-        at = plus + 1;
-        let Some(first) = literal_before(text, plus) else { continue };
-        // A row is told at its first `+`.
-        if plus_before(text, first.start - 1).is_some_and(|plus| literal_before(text, plus).is_some()) {
-            continue;
-        }
-        let mut joined = text[first.clone()].to_vec();
-        let (mut end, mut plus) = (first.end, plus);
-        for _ in 0..MAX_LITERALS {
-            let Some(next) = literal_after(text, plus + 1) else { break };
-            joined.extend_from_slice(&text[next.clone()]);
-            end = next.end;
-            match after_blanks(text, next.end + 1).filter(|&at| text[at] == b'+') {
-                Some(next) => plus = next,
-                None => break,
-            }
-        }
-        // Sentences are put together as well, and all the time.
-        if end > first.end && joined.len() >= MIN_JOINED && joined.iter().all(u8::is_ascii_graphic) {
-            found(named(text, first.start..end, joined, "concatenation"));
+/// The row of literals that are put together by `+`, if the one at `plus` is its first: `"ab" + "cd"`.
+fn joined(text: &[u8], plus: usize) -> Option<View> {
+    let first = literal_before(text, plus)?;
+    // A row is told at its first `+`.
+    if plus_before(text, first.start - 1).is_some_and(|plus| literal_before(text, plus).is_some()) {
+        return None;
+    }
+    let mut joined = text[first.clone()].to_vec();
+    let (mut end, mut plus) = (first.end, plus);
+    for _ in 0..MAX_LITERALS {
+        let Some(next) = literal_after(text, plus + 1) else { break };
+        joined.extend_from_slice(&text[next.clone()]);
+        end = next.end;
+        match after_blanks(text, next.end + 1).filter(|&at| text[at] == b'+') {
+            Some(next) => plus = next,
+            None => break,
         }
     }
+    // Sentences are put together as well, and all the time.
+    let is_worth = end > first.end && joined.len() >= MIN_JOINED && joined.iter().all(u8::is_ascii_graphic);
+    is_worth.then(|| named(text, first.start..end, joined, "concatenation"))
 }
 
 const fn is_quote(byte: u8) -> bool {
@@ -162,8 +166,8 @@ mod tests {
         let text = b"key = 'abcdefgh' + 'ijkl' + 'mnop' + 'qrst'";
         for cut in 0..text.len() {
             let mut count = 0;
-            super::joined(text, 0..cut, &mut |_| count += 1);
-            super::joined(text, cut..text.len(), &mut |_| count += 1);
+            views(text, 0..cut, &mut |_| count += 1);
+            views(text, cut..text.len(), &mut |_| count += 1);
             assert_eq!(count, 1, "cut at {cut}");
         }
     }
