@@ -250,7 +250,7 @@ pub(crate) fn rarity(first: u8, second: u8) -> u32 {
 }
 
 /// Puts windows into groups so that few other texts seem to belong to one: each goes where it adds least to the share of texts that would, if bytes
-/// were independent. All of it takes about a millisecond.
+/// were independent.
 fn groups(windows: &[[u8; 4]]) -> [[u8; 128]; 4] {
     const ROUNDS: usize = 3;
     let share = shares();
