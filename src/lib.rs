@@ -20,6 +20,7 @@ pub mod rule;
 pub mod scan;
 pub mod source;
 mod vector;
+pub mod watch;
 
 /// The README's code is compiled and run with the tests.
 #[cfg(doctest)]

@@ -30,6 +30,7 @@ mod scan;
 mod schema;
 mod size;
 mod streams;
+mod timings;
 mod toc;
 mod version;
 

@@ -1,6 +1,7 @@
 //! `layersift scan`: from flags to a scan, from the scan to a report and an exit code.
 
 use std::io::{self, IsTerminal as _};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::arguments::{ReadArguments, ScanArguments};
@@ -10,13 +11,15 @@ use super::dockerfile::Given;
 use super::error::{CliError, source_hint};
 use super::reports::Reports;
 use super::streams::{Streams, Watch};
+use super::timings::Account;
 use super::{FATAL, allow, base, baseline, cache, clean, complain, key, note, progress, rules};
 use crate::finding::fingerprint::Key;
 use crate::finding::{Filter, Gate, Reason, Scan};
 use crate::report::{Colour, Context, Exposure, Redactor, Suppressed, Times};
 use crate::rule::RuleSet;
-use crate::scan::{self, Base, Comments, Explain, Failure, Limits, Options, Outcome, PublicFiles, Verify};
+use crate::scan::{self, Base, Comments, Explain, Failure, Limits, Options, Outcome, PublicFiles, Timings, Verify};
 use crate::source::Reference;
+use crate::watch::Work;
 
 /// What to make of a scan.
 #[derive(Debug)]
@@ -36,6 +39,7 @@ pub(super) fn run(arguments: ScanArguments, layers: &Layers) -> Result<u8, CliEr
 
 /// Scans these targets, whatever `arguments` name.
 pub(super) fn run_on(arguments: &ScanArguments, targets: Targets, layers: &Layers) -> Result<u8, CliError> {
+    let account = Account::new(arguments.timings);
     let plan = Plan::new(arguments);
     let key = key::load(arguments.read.key_file.as_deref())?;
     // What is asked for is opened before the scan, so that nobody waits in vain.
@@ -51,12 +55,14 @@ pub(super) fn run_on(arguments: &ScanArguments, targets: Targets, layers: &Layer
         note("note", "secrets will be shown in clear");
     }
     let started = now();
+    let prepare = account.stretch(Work::Prepare);
     let rules = load_rules(&arguments.read)?;
+    drop(prepare);
     // To show a secret, or to find it in a Dockerfile, takes its text, which is not kept.
     let wants_secrets = plan.exposure == Exposure::Shown || dockerfile.is_some();
     let secrets = if wants_secrets { Secrets::Wanted } else { Secrets::Redacted };
     let explain = if arguments.explain { Explain::Candidates } else { Explain::Nothing };
-    let asked = Asked { bases: &arguments.base, secrets, explain };
+    let asked = Asked { bases: &arguments.base, secrets, explain, timings: account.timings() };
     let mut outcome = read_with(&arguments.read, targets, &rules, key, &streams, &asked)?;
     allow::apply(&allowed, &arguments.read, &mut outcome, now());
     if let Some(baseline) = baseline {
@@ -67,14 +73,19 @@ pub(super) fn run_on(arguments: &ScanArguments, targets: Targets, layers: &Layer
         further = dockerfile.secrets(&rules);
         dockerfile.advise(&mut outcome.scan);
     }
-    plan.conclude(outcome, &further, reports, streams, started)
+    let code = {
+        let _report = account.stretch(Work::Report);
+        plan.conclude(outcome, &further, reports, streams, started)?
+    };
+    account.say();
+    Ok(code)
 }
 
 /// Scans what `arguments` name, and suppresses what is allowed.
 pub(super) fn read(arguments: &ReadArguments, layers: &Layers, key: Option<Key>, explain: Explain) -> Result<Outcome, CliError> {
     let allowed = allow::load(&arguments.allow, layers)?;
     let (rules, targets) = (load_rules(arguments)?, targets(arguments));
-    let asked = Asked { bases: &[], secrets: Secrets::Redacted, explain };
+    let asked = Asked { bases: &[], secrets: Secrets::Redacted, explain, timings: None };
     let mut outcome = read_with(arguments, targets, &rules, key, &Streams::none(), &asked)?;
     allow::apply(&allowed, arguments, &mut outcome, now());
     Ok(outcome)
@@ -94,6 +105,7 @@ struct Asked<'a> {
     bases: &'a [String],
     secrets: Secrets,
     explain: Explain,
+    timings: Option<Arc<Timings>>,
 }
 
 /// Scans `targets` with `rules`. `streams` are told of layers as they are read.
@@ -113,7 +125,14 @@ fn read_with(
         bases.iter().flat_map(Base::taken).for_each(|text| note("note", &clean(text)));
     }
     let mut notes: Vec<String> = bases.iter().flat_map(Base::notes).cloned().collect();
-    let options = Options { bases, registry, cache: cache.clone(), explain: asked.explain, ..options(arguments, key) };
+    let options = Options {
+        bases,
+        registry,
+        cache: cache.clone(),
+        explain: asked.explain,
+        timings: asked.timings.clone(),
+        ..options(arguments, key)
+    };
     streams.start(&scan::begin(rules, &options));
     let wanted = !arguments.quiet && !arguments.no_progress && !streams.on_stdout();
     let watch = Watch { progress: progress::progress(wanted), streams };

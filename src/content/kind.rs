@@ -19,6 +19,25 @@ pub enum Kind {
     Unknown,
 }
 
+/// The kind of a text, worked out only where it is asked: most files hold nothing that would be weighed by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KindOf<'a> {
+    /// It is known.
+    Known(Kind),
+    /// What this path says.
+    Path(&'a [u8]),
+}
+
+impl KindOf<'_> {
+    /// The kind.
+    pub fn get(self) -> Kind {
+        match self {
+            KindOf::Known(kind) => kind,
+            KindOf::Path(path) => Kind::of(path),
+        }
+    }
+}
+
 impl Kind {
     /// From a path (or a member's name).
     pub fn of(path: &[u8]) -> Self {

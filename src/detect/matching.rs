@@ -80,7 +80,7 @@ fn accept(
     let starts_with_keyword =
         rule.keywords.iter().any(|k| text[span.clone()].get(..k.len()).is_some_and(|start| start.eq_ignore_ascii_case(k.as_bytes())));
     let marker = if starts_with_keyword { keyword } else { 0 };
-    let matched = Match { number, rule, text, span, marker, decoding, score: None, kind: search.subject.kind };
+    let matched = Match { number, rule, text, span, marker, decoding, score: None, kind: search.kind() };
     if let Some(candidate) = checks::judge(&matched, &group, trail) {
         search.push(candidate);
     }
@@ -122,7 +122,7 @@ fn assigned(
     let score = match wanted.scorer {
         Scorer::Shape => None,
         Scorer::Generic => {
-            let Some(confidence) = generic::score(text, found, search.subject.kind, !decoding.is_empty()) else { return };
+            let Some(confidence) = generic::score(text, found, search.kind(), !decoding.is_empty()) else { return };
             Some(confidence)
         }
     };
@@ -134,9 +134,9 @@ fn assigned(
     let window = found.name.start.min(hit.start)..found.value.end.max(hit.end);
     let mut trail = Trail::new(search.subject.explain, MatcherKind::Assignment, text, Some(hit.start..hit.end), window);
     if score.is_some() {
-        trail.score(|| generic::explain(text, found, search.subject.kind, !decoding.is_empty()).map(|judgement| judgement.score()));
+        trail.score(|| generic::explain(text, found, search.kind(), !decoding.is_empty()).map(|judgement| judgement.score()));
     }
-    let matched = Match { number, rule, text, span, marker: 0, decoding, score, kind: search.subject.kind };
+    let matched = Match { number, rule, text, span, marker: 0, decoding, score, kind: search.kind() };
     if let Some(candidate) = checks::judge(&matched, &group, trail) {
         search.push(candidate);
     }
@@ -158,7 +158,7 @@ fn block(search: &mut Search<'_>, number: u32, rule: &Rule, block: &Block, chunk
     let Some(length) = memchr::memmem::find(body, block.end.as_bytes()) else { return };
     let span = hit.start..hit.end + length + block.end.len();
     let trail = Trail::new(search.subject.explain, MatcherKind::Block, text, Some(hit.start..hit.end), span.clone());
-    let matched = Match { number, rule, text, span, marker: 0, decoding, score: None, kind: search.subject.kind };
+    let matched = Match { number, rule, text, span, marker: 0, decoding, score: None, kind: search.kind() };
     if let Some(candidate) = checks::judge(&matched, &|_| None, trail) {
         search.push(candidate);
     }

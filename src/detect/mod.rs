@@ -20,13 +20,15 @@ mod trail;
 mod weak;
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::ops::Range;
 
 use crate::content::decode;
-use crate::content::kind::Kind;
+use crate::content::kind::{Kind, KindOf};
 use crate::detect::structure::public::{self, Public};
 use crate::finding::{Confidence, Explanation, KeyFacts, Secret, Severity, Suppression};
 use crate::rule::RuleSet;
+use crate::watch::{Watch, Work, stretch};
 pub use trail::Explain;
 
 /// Bytes before a chunk's owned range that a match, or the look for a comment on its line, may take in.
@@ -66,16 +68,19 @@ pub struct Subject<'a> {
     /// The file's path, if it is a file.
     pub path: Option<&'a [u8]>,
     /// What the path says of the text.
-    pub kind: Kind,
+    pub kind: KindOf<'a>,
     /// Whether the text is a name, a link's target or another short piece of metadata: no guesses there.
     pub is_metadata: bool,
     /// Whether candidates are to come with how they came about.
     pub explain: Explain,
+    /// Who is told what detection is busy with.
+    pub watch: Option<&'a dyn Watch>,
 }
 
 impl Subject<'_> {
     /// A text that is no file, such as a value in a config.
-    pub const DOCUMENT: Subject<'static> = Subject { path: None, kind: Kind::Config, is_metadata: false, explain: Explain::Nothing };
+    pub const DOCUMENT: Subject<'static> =
+        Subject { path: None, kind: KindOf::Known(Kind::Config), is_metadata: false, explain: Explain::Nothing, watch: None };
 }
 
 /// What a rule matched, after its checks.
@@ -124,9 +129,10 @@ pub struct Detected {
 
 /// Matches all rules on a chunk.
 pub fn candidates(rules: &RuleSet, chunk: &Chunk<'_>, subject: &Subject<'_>) -> Detected {
-    let mut search = Search { rules, subject, out: Detected::default(), work: work_limit(chunk.owned.len()) };
+    let mut search = Search { rules, subject, kind: OnceCell::new(), out: Detected::default(), work: work_limit(chunk.owned.len()) };
     search.text(chunk, &mut Vec::new());
     if chunk.is_start && chunk.owned.start == 0 && !subject.is_metadata {
+        let _match = stretch(subject.watch, Work::Match);
         search.file(chunk);
     }
     search.out
@@ -141,6 +147,7 @@ fn work_limit(owned: usize) -> usize {
 struct Search<'a> {
     rules: &'a RuleSet,
     subject: &'a Subject<'a>,
+    kind: OnceCell<Kind>,
     out: Detected,
     work: usize,
 }
@@ -153,7 +160,10 @@ impl Search<'_> {
         // In blocks that stay in a core's cache from one look at them to the next.
         while start < chunk.owned.end {
             let block = start..(start + BLOCK).min(chunk.owned.end);
+            let watch = self.subject.watch;
+            let keywords = stretch(watch, Work::Keywords);
             rules.prefilter().find(chunk.bytes, block.clone(), |hit| {
+                let _match = stretch(watch, Work::Match);
                 if decoding.is_empty() && rules.is_public_mark(hit.keyword) {
                     let public = public::read(&chunk.bytes[hit.start..]);
                     self.out.publics.extend(public.map(|public| (hit.start, public)));
@@ -162,10 +172,14 @@ impl Search<'_> {
                     matching::keyword(self, number, chunk, &hit, decoding);
                 }
             });
+            drop(keywords);
             start = block.end;
             if decoding.len() < MAX_DEPTH {
                 let mut found = Vec::new();
-                decode::views(chunk.bytes, block, &mut |view| found.push(view));
+                {
+                    let _encodings = stretch(watch, Work::Encodings);
+                    decode::views(chunk.bytes, block, &mut |view| found.push(view));
+                }
                 for view in found {
                     self.view(&view, decoding);
                 }
@@ -198,6 +212,11 @@ impl Search<'_> {
     fn file(&mut self, chunk: &Chunk<'_>) {
         let rules = self.rules;
         rules.file_rules_for(self.subject.path, chunk.bytes, |number| matching::file(self, number, chunk));
+    }
+
+    /// The kind of the text.
+    fn kind(&self) -> Kind {
+        *self.kind.get_or_init(|| self.subject.kind.get())
     }
 
     /// Takes a candidate, if there is room.

@@ -163,8 +163,7 @@ impl Prefilter {
         self.tables.find(engine, text, owned.start, end, &mut |place| self.at_window(text, place, &owned, found));
     }
 
-    /// Tries the keywords that the window at `place` may be part of.
-    #[cold]
+    /// Tries the keywords that the window at `place` may be part of. Most windows are of none, or of one that does not begin as it has to.
     #[inline(never)]
     fn at_window(&self, text: &[u8], place: usize, owned: &Range<usize>, found: &mut impl FnMut(Hit)) {
         let mut tried = None;
@@ -173,12 +172,19 @@ impl Prefilter {
             let start = place.checked_sub(offset).filter(|start| owned.contains(start) && tried != Some(offset));
             let Some(start) = start.filter(|&start| member.head.may_begin(&text[start..]) && !is_filler(&text[start..])) else { continue };
             tried = Some(offset);
-            self.keywords_at(text, start, |hit| {
-                if usize::from(self.offset_of[hit.keyword]) == offset {
-                    found(hit);
-                }
-            });
+            self.keywords_with(text, start, offset, found);
         }
+    }
+
+    /// Tells of the keywords that begin at `start` and have their window at `offset`.
+    #[cold]
+    #[inline(never)]
+    fn keywords_with(&self, text: &[u8], start: usize, offset: usize, found: &mut impl FnMut(Hit)) {
+        self.keywords_at(text, start, |hit| {
+            if usize::from(self.offset_of[hit.keyword]) == offset {
+                found(hit);
+            }
+        });
     }
 
     /// The keywords that a window is of; none for most windows that share a hash with one.

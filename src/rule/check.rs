@@ -12,7 +12,7 @@ use super::hir::{self, Shape};
 use super::import::{Imported, LeftOut};
 use super::set::{RuleSet, builtin_files, checked, parse_rule_file, read_rule_files};
 use super::syntax::RuleFile;
-use crate::content::kind::Kind;
+use crate::content::kind::KindOf;
 use crate::detect::{self, Candidate, Chunk, Explain, Subject, overlap};
 
 /// Something wrong with a rule.
@@ -235,9 +235,13 @@ fn others(set: &RuleSet, found: &[Candidate], number: u32) -> String {
 /// What the set finds in a text, as a file at `path` or as a document.
 pub fn matches(set: &RuleSet, text: &[u8], path: Option<&str>) -> Vec<Candidate> {
     let subject = match path {
-        Some(path) => {
-            Subject { path: Some(path.as_bytes()), kind: Kind::of(path.as_bytes()), is_metadata: false, explain: Explain::Nothing }
-        }
+        Some(path) => Subject {
+            path: Some(path.as_bytes()),
+            kind: KindOf::Path(path.as_bytes()),
+            is_metadata: false,
+            explain: Explain::Nothing,
+            watch: None,
+        },
         None => Subject::DOCUMENT,
     };
     let mut found = detect::candidates(set, &Chunk::whole(text), &subject).candidates;

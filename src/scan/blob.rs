@@ -10,6 +10,7 @@ use super::crew::{Crew, SharedSink};
 use super::gather::{Found, Gatherer, Published};
 use super::matcher::Matcher;
 use super::nested::Streamer;
+use super::timings::Timings;
 use super::turn;
 use crate::content::nested::budget::Budget;
 use crate::content::packages::DatabaseFile;
@@ -20,6 +21,7 @@ use crate::layer::walk::{self, Body, Oddity, Sink};
 use crate::layer::{Batch, Entry};
 use crate::oci::{Algorithm, Digest, Hasher};
 use crate::source::{Blob, BlobKey, Source};
+use crate::watch::{Watch, Work, stretch};
 
 /// What one blob holds, whatever images it is part of.
 #[derive(Debug, Default)]
@@ -90,6 +92,7 @@ impl Job {
     }
 
     fn finish(&self, crew: &Crew<'_>) {
+        let _gather = stretch(crew.watch(), Work::Gather);
         let gatherer = std::mem::take(&mut *self.gatherer.lock().unwrap_or_else(PoisonError::into_inner));
         let gathered = gatherer.finish(&crew.options.limits);
         let mut result = self.result.lock().unwrap_or_else(PoisonError::into_inner);
@@ -158,11 +161,16 @@ struct Tally {
 struct Counting<'a> {
     inner: Box<dyn Read + Send + 'a>,
     tally: Arc<Mutex<Tally>>,
+    watch: Option<Arc<Timings>>,
 }
 
 impl Read for Counting<'_> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(out);
+        let watch = self.watch.as_deref().map(|timings| timings as &dyn Watch);
+        let read = {
+            let _read = stretch(watch, Work::Read);
+            self.inner.read(out)
+        };
         let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
         tally.is_broken |= read.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Interrupted);
         let count = read?;
@@ -171,6 +179,7 @@ impl Read for Counting<'_> {
         }
         tally.count += count as u64;
         if let Some(hasher) = &mut tally.hasher {
+            let _digest = stretch(watch, Work::Digest);
             hasher.update(&out[..count]);
         }
         Ok(count)
@@ -179,6 +188,7 @@ impl Read for Counting<'_> {
 
 /// Decodes and walks a blob.
 pub(super) fn read_blob<'b>(crew: &Crew<'_>, blob: Blob<'b>, job: &Job, size: Option<u64>, sink: &mut dyn Sink<'b>) {
+    let _walk = stretch(crew.watch(), Work::Walk);
     crew.progress.layer_started(&job.key.0, size);
     let algorithm = crew.verifies().then(|| algorithm_of(&job.key));
     let tally = Arc::new(Mutex::new(Tally { hasher: algorithm.map(Hasher::new), count: 0, is_broken: false }));
@@ -187,7 +197,7 @@ pub(super) fn read_blob<'b>(crew: &Crew<'_>, blob: Blob<'b>, job: &Job, size: Op
         Blob::Stream(_) => None,
     };
     let blob = match blob {
-        Blob::Stream(inner) => Blob::Stream(Box::new(Counting { inner, tally: Arc::clone(&tally) })),
+        Blob::Stream(inner) => Blob::Stream(Box::new(Counting { inner, tally: Arc::clone(&tally), watch: crew.options.timings.clone() })),
         mapped => mapped,
     };
     let walked = match decode::decode(blob) {
@@ -234,6 +244,7 @@ pub(super) fn match_batch(crew: &Crew<'_>, batch: &Batch<'_>, job: &Job) {
 
 /// Looks into a file that is too long to lie in memory; `sink` is the one of its layer.
 pub(super) fn stream<'b>(crew: &Crew<'_>, job: &Job, entry: &Arc<Entry>, size: Option<u64>, body: Body<'b, '_>, sink: &mut dyn Sink<'b>) {
+    let _open = stretch(crew.watch(), Work::Open);
     if !job.may_open(entry.order, crew) {
         return job.take(Gatherer::passing(entry.order), crew);
     }

@@ -22,6 +22,7 @@ use crate::layer::walk::{Body, Head, MAX_WHOLE, Sink};
 use crate::layer::{Batch, Entry, Opening, Slab};
 use crate::rule::RuleSet;
 use crate::source::{Blob, BlobKey, Source};
+use crate::watch::{Watch, Work, stretch};
 
 /// What one reader may cost: its buffer and a usual decoder's window.
 const READER_BYTES: u64 = 48 << 20;
@@ -101,7 +102,11 @@ impl<'c> Crew<'c> {
             distinct.into_iter().filter(|secret| !seals.contains_key(secret)).collect()
         };
         let key = self.options.key.as_ref();
-        let sealed = self.map(new, |secret| (secret.clone(), Sealed::new(secret, key)));
+        let watch = self.watch();
+        let sealed = self.map(new, |secret| {
+            let _seal = stretch(watch, Work::Seal);
+            (secret.clone(), Sealed::new(secret, key))
+        });
         self.seals.lock().unwrap_or_else(PoisonError::into_inner).extend(sealed);
     }
 
@@ -164,7 +169,10 @@ impl<'c> Crew<'c> {
 
     /// Matches a batch and gives its buffer back.
     fn match_batch(&self, batch: Batch<'_>, job: &Job, source: Option<&dyn Source>) {
-        blob::match_batch(self, &batch, job);
+        {
+            let _gather = stretch(self.watch(), Work::Gather);
+            blob::match_batch(self, &batch, job);
+        }
         match batch.slab {
             Slab::Owned(buffer) => self.give_back(buffer),
             Slab::Mapped(bytes) => {
@@ -173,6 +181,11 @@ impl<'c> Crew<'c> {
                 }
             }
         }
+    }
+
+    /// Who is told of the work of threads.
+    pub(super) fn watch(&self) -> Option<&'c dyn Watch> {
+        self.options.timings.as_deref().map(|timings| timings as &dyn Watch)
     }
 
     /// Whether blobs are to be hashed.

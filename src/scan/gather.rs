@@ -283,6 +283,11 @@ impl Gatherer {
         self.lines.entry((key(&piece.entry), piece.part.clone())).or_default().insert(piece.offset, Lines { feeds, tail });
     }
 
+    /// Forgets the lines of a file in which nothing was found.
+    pub(super) fn forget_lines(&mut self, entry: &Entry) {
+        self.lines.remove(&(key(entry), Part::Content));
+    }
+
     /// Takes in what another thread gathered; keeps no more than the bounds allow.
     pub(super) fn merge(&mut self, other: Gatherer, limits: &Limits) {
         self.raw.extend(other.raw);

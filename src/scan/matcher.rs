@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::PublicFiles;
 use super::crew::Crew;
 use super::gather::Gatherer;
-use crate::content::kind::Kind;
+use crate::content::kind::KindOf;
 use crate::content::nested::Format;
 use crate::content::nested::budget::Budget;
 use crate::content::nested::strings::Strings;
@@ -18,6 +18,7 @@ use crate::detect::{self, AFTER, BEFORE, Chunk, Detected, Subject};
 use crate::finding::Part;
 use crate::layer::walk::{Head, MAX_WHOLE};
 use crate::layer::{Batch, Entry, EntryKind, Opening, Piece, Where};
+use crate::vector::inflate::Inflater;
 
 /// Bytes of a file that are matched at once, and at most half as many more.
 const PIECE: usize = 1 << 20;
@@ -40,14 +41,14 @@ pub(super) struct Matcher<'m, 'c> {
     pub(super) budget: Option<Arc<Budget>>,
     /// Buffers for members.
     pub(super) spare: Vec<Vec<u8>>,
-    /// What the name of the last entry said.
-    kind: Option<(Arc<Entry>, Kind)>,
+    /// For members that lie in memory, made when it is first wanted.
+    pub(super) inflater: Option<Inflater>,
 }
 
 impl<'m, 'c> Matcher<'m, 'c> {
     /// With nothing found yet.
     pub(super) fn new(crew: &'m Crew<'c>) -> Self {
-        Self { crew, found: Gatherer::default(), budget: None, spare: Vec::new(), kind: None }
+        Self { crew, found: Gatherer::default(), budget: None, spare: Vec::new(), inflater: None }
     }
 
     /// Matches the pieces of a batch. A file of a layer is looked into only if `may_open` says so of its position.
@@ -70,10 +71,16 @@ impl<'m, 'c> Matcher<'m, 'c> {
             self.found.blank(piece);
             return;
         }
-        let kind = self.kind_of(&piece.entry);
         let is_metadata = piece.part != Part::Content || piece.place == Where::Metadata;
         let is_file = piece.entry.kind != EntryKind::Stray && !is_metadata;
-        let subject = Subject { path: is_file.then_some(piece.entry.rule_path()), kind, is_metadata, explain: self.crew.options.explain };
+        let path = piece.entry.rule_path();
+        let subject = Subject {
+            path: is_file.then_some(path),
+            kind: KindOf::Path(path),
+            is_metadata,
+            explain: self.crew.options.explain,
+            watch: self.crew.watch(),
+        };
         let mut detected = detect::candidates(self.crew.rules, &chunk, &subject);
         if is_file && self.crew.options.comments == Comments::Heeded {
             inline::suppress(self.crew.rules, &chunk, &mut detected.candidates);
@@ -86,15 +93,6 @@ impl<'m, 'c> Matcher<'m, 'c> {
         }
         self.found.add(piece, &chunk, detected);
         self.found.bound(&self.crew.options.limits);
-    }
-
-    fn kind_of(&mut self, entry: &Arc<Entry>) -> Kind {
-        if let Some((_, kind)) = self.kind.as_ref().filter(|(known, _)| Arc::ptr_eq(known, entry)) {
-            return *kind;
-        }
-        let kind = Kind::of(entry.rule_path());
-        self.kind = Some((Arc::clone(entry), kind));
-        kind
     }
 
     /// Keeps what may show that a file is public: its hashes if something was found in it, its bytes if it is of a package database.
@@ -198,7 +196,13 @@ impl<'m, 'c> Matcher<'m, 'c> {
 
     /// Matches the strings of a file; what is found in them stands where they do.
     pub(super) fn strings(&mut self, entry: &Arc<Entry>, bytes: &[u8], strings: &Strings) {
-        let subject = Subject { path: None, kind: self.kind_of(entry), is_metadata: false, explain: self.crew.options.explain };
+        let subject = Subject {
+            path: None,
+            kind: KindOf::Path(entry.rule_path()),
+            is_metadata: false,
+            explain: self.crew.options.explain,
+            watch: self.crew.watch(),
+        };
         let mut detected = detect::candidates(self.crew.rules, &Chunk::whole(&strings.text), &subject);
         for candidate in &mut detected.candidates {
             let length = candidate.span.len();

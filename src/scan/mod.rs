@@ -16,6 +16,7 @@ mod matcher;
 mod nested;
 mod public;
 mod steps;
+mod timings;
 mod turn;
 
 use std::collections::BTreeMap;
@@ -30,12 +31,14 @@ use crate::finding::{LayerRead, Scan, fingerprint};
 use crate::oci::Platform;
 use crate::rule::RuleSet;
 use crate::source::{self, BlobKey, BlobSink, Contents, Opened, Reference, Source, SourceError};
+use crate::watch::{Work, stretch};
 
 pub use base::Base;
 use blob::BlobResult;
 use crew::Crew;
 use kept::{Keeper, Recall};
 pub use steps::{Layers, Steps, Unkept};
+pub use timings::Timings;
 
 /// Whether blobs are checked against their digests while they are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +104,8 @@ pub struct Options {
     pub public_files: PublicFiles,
     /// Whether findings come with how they came about.
     pub explain: Explain,
+    /// Where it is noted how long threads are busy with what; none to look at no clock.
+    pub timings: Option<Arc<Timings>>,
     /// Where results of blobs are kept; none to read every blob. Without digests none is used either. Of a secret that is found there not
     /// the text comes back, but what can be shown of it, its name, and enough to redact it.
     pub cache: Option<Arc<Cache>>,
@@ -122,6 +127,7 @@ impl Default for Options {
             registry: source::registry::RegistryOptions::default(),
             public_files: PublicFiles::Suppress,
             explain: Explain::Nothing,
+            timings: None,
             cache: None,
         }
     }
@@ -218,7 +224,10 @@ fn one(target: &Reference, crew: &Crew<'_>, options: &Options, scan: &mut Scan, 
             (contents, sink.results, Recall::default())
         }
     };
-    image::assemble(target, contents, &results, crew, scan);
+    {
+        let _assemble = stretch(crew.watch(), Work::Assemble);
+        image::assemble(target, contents, &results, crew, scan);
+    }
     if let Some(keeper) = keeper {
         keeper.keep(&results, &recall, scan);
     }

@@ -23,6 +23,8 @@ use crate::finding::Reason;
 use crate::layer::decode::{Compression, Decoded, Decoder, NestedInput};
 use crate::layer::walk::{self, Body, Head, MAX_WHOLE, Sink};
 use crate::layer::{Batch, Entry, EntryKind, Opening};
+use crate::vector::inflate::{Inflater, Wrapping};
+use crate::watch::{Work, stretch};
 
 /// Fewest bytes after a container's end that may be a container of their own, as in initial RAM disks.
 const MIN_APPENDED: usize = 64;
@@ -88,7 +90,10 @@ impl Matcher<'_, '_> {
             self.found.odd(entry, Reason::TooDeep, Some(bytes.len() as u64), detail);
             return self.text(entry, bytes);
         }
-        let used = self.open(entry, bytes, format, &budget);
+        let used = {
+            let _open = stretch(self.crew.watch(), Work::Open);
+            self.open(entry, bytes, format, &budget)
+        };
         self.rest(entry, bytes, used);
     }
 
@@ -138,7 +143,7 @@ impl Matcher<'_, '_> {
 
     /// Matches parts of a file, in order; matches in each may look no further than its second range.
     fn parts(&mut self, entry: &Arc<Entry>, bytes: &[u8], parts: impl Iterator<Item = (Range<usize>, Range<usize>)>) {
-        let mut passed = 0;
+        let (first, mut passed) = (self.found.len(), 0);
         // What stands between is looked at for its lines, once something is found after it.
         let mut between = Vec::new();
         for (part, limits) in parts {
@@ -149,6 +154,9 @@ impl Matcher<'_, '_> {
             if self.found.len() > before {
                 between.drain(..).for_each(|range| self.found.passed(entry, range.start as u64, &bytes[range]));
             }
+        }
+        if self.found.len() == first {
+            self.found.forget_lines(entry);
         }
     }
 
@@ -172,8 +180,19 @@ impl Matcher<'_, '_> {
     }
 
     fn compressed(&mut self, entry: &Arc<Entry>, bytes: &[u8], compression: Compression, budget: &Arc<Budget>) -> Vec<Range<usize>> {
-        let Ok(mut decoder) = Decoder::nested(compression, NestedInput::Slice(bytes)) else { return Vec::new() };
         let child = Arc::new(entry.undone(compression.as_str(), uncompressed_name(entry.rule_path())));
+        // A gzip file ends with the size of its last member, which most often is the only one.
+        if compression == Compression::Gzip
+            && let Some(size) = bytes.last_chunk().map(|size| u64::from(u32::from_le_bytes(*size)))
+            && let Some((buffer, used)) = self.at_once(Wrapping::Gzip, bytes, Some(size), budget)
+        {
+            if used == bytes.len() {
+                self.came(&child, buffer, budget);
+                return just(0..used);
+            }
+            self.keep(buffer);
+        }
+        let Ok(mut decoder) = Decoder::nested(compression, NestedInput::Slice(bytes)) else { return Vec::new() };
         self.decoded(&child, &mut Metered::new(&mut decoder, budget));
         let mut rest = Vec::new();
         // A slice cannot fail to be read.
@@ -213,14 +232,47 @@ impl Matcher<'_, '_> {
                 Decoding::Damaged
             }
         };
-        if buffer.capacity() <= 2 * MAX_WHOLE {
-            self.spare.push(buffer);
-        }
+        self.keep(buffer);
         decoding
     }
 
-    /// Matches a deflated member: how many of its stored bytes were used.
-    fn deflated(&mut self, entry: &Arc<Entry>, stored: &[u8], budget: &Arc<Budget>) -> Option<usize> {
+    /// What a stream holds that lies in memory and says how long it becomes, and how many of its bytes that took. None if it has to be read as a stream: it lies, is
+    /// damaged, long, or more than the bounds allow.
+    fn at_once(&mut self, wrapping: Wrapping, stored: &[u8], size: Option<u64>, budget: &Budget) -> Option<(Vec<u8>, usize)> {
+        let size = size.filter(|&size| size <= MAX_WHOLE as u64 && budget.has(size))?;
+        let mut inflater = self.inflater.take().or_else(Inflater::new)?;
+        let mut buffer = self.spare.pop().unwrap_or_default();
+        let used = inflater.inflate(wrapping, stored, size as usize, &mut buffer);
+        self.inflater = Some(inflater);
+        match used {
+            Some(used) => Some((buffer, used)),
+            None => {
+                self.keep(buffer);
+                None
+            }
+        }
+    }
+
+    /// Matches what came of a stream.
+    fn came(&mut self, entry: &Arc<Entry>, buffer: Vec<u8>, budget: &Budget) {
+        budget.spend(buffer.len() as u64);
+        self.file(entry, &buffer);
+        self.keep(buffer);
+    }
+
+    /// Keeps a buffer for the next member.
+    fn keep(&mut self, buffer: Vec<u8>) {
+        if buffer.capacity() <= 2 * MAX_WHOLE {
+            self.spare.push(buffer);
+        }
+    }
+
+    /// Matches a deflated member of `size` bytes, as it says: how many of its stored bytes were used.
+    fn deflated(&mut self, entry: &Arc<Entry>, stored: &[u8], size: Option<u64>, budget: &Arc<Budget>) -> Option<usize> {
+        if let Some((buffer, used)) = self.at_once(Wrapping::Bare, stored, size, budget) {
+            self.came(entry, buffer, budget);
+            return Some(used);
+        }
         let mut reader = Metered::new(DeflateDecoder::new(stored), budget);
         match self.decoded(entry, &mut reader) {
             Decoding::Whole => Some(usize::try_from(reader.inner().total_in()).unwrap_or(usize::MAX).min(stored.len())),
@@ -256,9 +308,7 @@ impl<'b> Sink<'b> for Inline<'_, '_, '_> {
         }
         if let crate::layer::Slab::Owned(mut buffer) = batch.slab {
             buffer.clear();
-            if buffer.capacity() <= 2 * MAX_WHOLE {
-                self.0.spare.push(buffer);
-            }
+            self.0.keep(buffer);
         }
     }
 

@@ -1,10 +1,12 @@
-//! The fast path: what every byte of an image goes through, many bytes at a time. [`windows`] says where a keyword could be, [`classes`] where encoded text could be.
+//! The fast path: what every byte of an image goes through, many bytes at a time. [`windows`] says where a keyword could be, [`classes`] where encoded text could be;
+//! [`inflate`] undoes compression of what lies in memory.
 //!
-//! Both have the same answer from every [`Engine`], byte for byte; tests compare them with the portable one, which has neither `unsafe` code nor instructions of a kind of
-//! processor. This folder is the only place besides `source/mmap.rs` with `unsafe` code: loads from slices whose length is known, and calls of functions that
-//! need what the processor was asked for.
+//! The first two have the same answer from every [`Engine`], byte for byte; tests compare them with the portable one, which has neither `unsafe` code nor instructions of a kind of
+//! processor. This folder is the only place besides `source/mmap.rs` with `unsafe` code: loads from slices whose length is known, calls of functions that
+//! need what the processor was asked for, and calls of a decoder in C.
 
 pub(crate) mod classes;
+pub(crate) mod inflate;
 pub(crate) mod windows;
 
 /// Which instructions are used.

@@ -73,6 +73,10 @@ pub(in crate::cli) struct ScanArguments {
     #[arg(long, help_heading = "Report")]
     pub(in crate::cli) explain: bool,
 
+    /// Say on standard error how long threads were busy with what
+    #[arg(long, help_heading = "Report")]
+    pub(in crate::cli) timings: bool,
+
     /// The Dockerfile that the images were built from: say which of its lines brought each secret, and what to write instead
     #[arg(long, value_name = "FILE", help_heading = "Report")]
     pub(in crate::cli) dockerfile: Option<PathBuf>,

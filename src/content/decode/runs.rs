@@ -56,38 +56,36 @@ pub(super) fn views(text: &[u8], owned: Range<usize>, classes: &[Classes], found
     for (index, word) in classes.iter().enumerate() {
         let base = owned.start + index * STEP;
         let bits = from(word.base64, base, at);
-        let last = std::mem::replace(&mut before, bits);
-        // A run that is long enough has half of that in one of two words.
-        let half = runs(bits, [1, 2, 4, MIN_BASE64 as u32 / 2 - 8]);
-        if half == 0 && open.is_none() {
+        let (tail, head) = (std::mem::replace(&mut before, bits).leading_ones() as usize, bits.trailing_ones() as usize);
+        let long = long_runs(bits);
+        if open.is_none() && tail > 0 && head > 0 && tail + head >= MIN_BASE64 {
+            open = Some(base - tail);
+        }
+        if open.is_none() && long == 0 {
             continue;
         }
         let mut rest = bits;
-        let entering = open.take().or_else(|| (half & 1 != 0).then(|| base - last.leading_ones() as usize));
-        if let Some(start) = entering {
-            let more = bits.trailing_ones();
-            if more == u64::BITS {
-                open = entering;
+        if let Some(start) = open {
+            if bits == u64::MAX {
                 continue;
             }
-            whole(start..base + more as usize);
-            rest &= u64::MAX << more;
+            open = None;
+            whole(start..base + head);
+            rest &= u64::MAX << head;
         }
         if base >= owned.end {
             break;
         }
-        let tail = rest.leading_ones();
-        if tail >= MIN_BASE64 as u32 / 2 {
-            open = Some(base + STEP - tail as usize);
-            rest &= u64::MAX.checked_shr(tail).unwrap_or(0);
-        }
-        let mut long = runs(rest, [1, 2, 4, MIN_BASE64 as u32 / 2 - 8]);
-        long &= long >> (MIN_BASE64 / 2);
+        let mut long = long & rest;
         while long != 0 {
             let start = long.trailing_zeros();
             let end = start + (rest >> start).trailing_ones();
+            if end == u64::BITS {
+                open = Some(base + start as usize);
+                break;
+            }
             whole(base + start as usize..base + end as usize);
-            long &= u64::MAX.checked_shl(end).unwrap_or(0);
+            long &= u64::MAX << end;
         }
     }
     if let Some(start) = open {
@@ -95,9 +93,10 @@ pub(super) fn views(text: &[u8], owned: Range<usize>, classes: &[Classes], found
     }
 }
 
-/// The bits that have a run of ones above them, of one more than the sum of `shifts`, each of which is at most as long as the run before.
-fn runs(bits: u64, shifts: [u32; 4]) -> u64 {
-    shifts.iter().fold(bits, |bits, shift| bits & bits >> shift)
+/// The bits that begin [`MIN_BASE64`] ones in a row.
+fn long_runs(bits: u64) -> u64 {
+    let eight = [1, 2, 4].iter().fold(bits, |bits, shift| bits & bits >> shift);
+    eight & eight >> 8 & eight >> (MIN_BASE64 - 8)
 }
 
 /// Whether a run goes on across the beginning of a part of a file.

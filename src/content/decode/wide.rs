@@ -15,9 +15,13 @@ pub(super) fn views(text: &[u8], owned: Range<usize>, classes: &[Classes], found
     let mut floor = owned.start;
     // A run that begins with the last owned byte shows in one of the next whole words.
     let end = (owned.end + 32).min(text.len());
+    let mut showing = showing(classes, text.len() > owned.start + classes.len() * STEP).peekable();
     while let Some(chunk) = text[..end].get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-        if (at - owned.start).is_multiple_of(STEP) && classes.get((at - owned.start) / STEP).is_some_and(|word| !may_be_wide(word.zero)) {
-            at += STEP;
+        let index = (at - owned.start) / STEP;
+        while showing.next_if(|shown| shown + 1 < index).is_some() {}
+        let Some(shown) = showing.peek() else { return };
+        if *shown > index + 1 {
+            at += (owned.start + (shown - 1) * STEP - at).next_multiple_of(16);
             continue;
         }
         let word = u64::from_le_bytes(*chunk);
@@ -43,11 +47,21 @@ pub(super) fn views(text: &[u8], owned: Range<usize>, classes: &[Classes], found
     }
 }
 
-/// Whether one of the samples of 64 bytes has zeros in every second byte and is not all zeros; `zero` is a bit for each byte.
-fn may_be_wide(zero: u64) -> bool {
-    const FIRST_TWO: u64 = 0x0003_0003_0003_0003;
-    let alternating = zero & zero >> 2;
-    zero != u64::MAX && alternating & alternating >> 4 & FIRST_TWO != 0
+/// The words that show wide text, in order. All that come after the last one may, if there are any (`is_more`).
+fn showing(classes: &[Classes], is_more: bool) -> impl Iterator<Item = usize> {
+    let shown = classes.iter().enumerate().filter(|(_, word)| word.zero != 0 && has_cells(word.zero)).map(|(index, _)| index);
+    shown.chain((classes.len()..).take_while(move |_| is_more))
+}
+
+/// Whether 64 bytes have five characters in a row with zeros after each; `zero` is a bit for each byte. A run has so many in at least one of two words
+/// that it lies in, which may not be the one whose sample shows it.
+fn has_cells(zero: u64) -> bool {
+    let five = |cells: u64, unit: u32| {
+        let two = cells & cells >> unit;
+        two & two >> (2 * unit) & cells >> (4 * unit) != 0
+    };
+    let pairs = !zero & zero >> 1;
+    pairs != 0 && (five(pairs, 2) || five(pairs & zero >> 2 & zero >> 3, 4))
 }
 
 struct WideRun {
@@ -93,5 +107,47 @@ fn step_of(text: &[u8], range: &Range<usize>, unit: usize) -> &'static str {
         (2, true) => "utf-16-be",
         (_, false) => "utf-32-le",
         (_, true) => "utf-32-be",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Random;
+    use crate::vector::{Engine, classes};
+
+    #[test]
+    fn words_that_do_not_show_wide_text_hold_none() {
+        let mut random = Random::new(9);
+        let mut found = 0;
+        for round in 0..1500 {
+            let mut text = Vec::new();
+            while text.len() < 40 + round % 400 {
+                match random.below(4) {
+                    0 => {
+                        let length = random.below(70);
+                        text.extend(random.bytes(length).iter().map(|byte| byte % 3 * 40));
+                    }
+                    1 => text.extend(std::iter::repeat_n(0, random.below(20))),
+                    unit => {
+                        let length = MIN_WIDE - 3 + random.below(20);
+                        text.extend((0..length).flat_map(|_| [&b"x"[..], &[0, 0, 0][..2 * unit - 3]].concat()));
+                    }
+                }
+            }
+            let start = random.below(30);
+            let owned = start..text.len() - random.below(9);
+            let end = (owned.end + STEP).min(text.len());
+            let by = |classes: &[Classes]| {
+                let mut found = Vec::new();
+                views(&text, owned.clone(), classes, &mut |view| found.push(view));
+                found
+            };
+            // Without any classes each word may hold some.
+            let plain = by(&[]);
+            found += plain.len();
+            assert_eq!(by(&classes::of(Engine::best(), &text[start..end])), plain, "{}", text.escape_ascii());
+        }
+        assert!(found > 1000, "{found}");
     }
 }

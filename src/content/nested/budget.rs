@@ -67,6 +67,11 @@ impl Budget {
         take(&self.bytes, bytes)
     }
 
+    /// Whether so many bytes, and more, are left.
+    pub fn has(&self, bytes: u64) -> bool {
+        self.bytes.load(Ordering::Relaxed) > bytes && self.members.load(Ordering::Relaxed) > 0
+    }
+
     /// Accounts for a member.
     pub fn member(&self) -> bool {
         take(&self.members, 1) && self.spend(MEMBER)

@@ -36,7 +36,7 @@ impl Matcher<'_, '_> {
                     self.file(&child, stored);
                     Some(stored.len())
                 }
-                Method::Deflate => self.deflated(&child, stored, budget),
+                Method::Deflate => self.deflated(&child, stored, member.size, budget),
                 Method::Stream => self.stream_member(&child, stored, budget),
                 Method::Unknown => {
                     count(&mut unknown, &member.name);
