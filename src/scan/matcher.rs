@@ -88,7 +88,7 @@ impl<'m, 'c> Matcher<'m, 'c> {
         self.found.bound(&self.crew.options.limits);
     }
 
-    fn kind_of(&mut self, entry: &Arc<Entry>) -> Kind {
+    pub(super) fn kind_of(&mut self, entry: &Arc<Entry>) -> Kind {
         if let Some((_, kind)) = self.kind.as_ref().filter(|(known, _)| Arc::ptr_eq(known, entry)) {
             return *kind;
         }

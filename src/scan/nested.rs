@@ -5,6 +5,7 @@
 
 mod archives;
 mod git;
+mod records;
 mod stream;
 
 use std::io::{self, Read};
@@ -117,6 +118,7 @@ impl Matcher<'_, '_> {
                 self.strings(entry, bytes, &strings::of_python(bytes));
                 Vec::new()
             }
+            Format::Sqlite(file) => self.sqlite(entry, bytes, file, budget),
             Format::Unread(what) => {
                 let detail = format!("a {what}, which is not read; its bytes were scanned as they are");
                 self.found.odd(entry, Reason::UnreadFormat, Some(bytes.len() as u64), detail);

@@ -15,6 +15,7 @@ mod cli;
 mod config;
 mod convert;
 mod daemon;
+mod databases;
 mod determinism;
 mod dockerfile;
 mod engine;
