@@ -22,6 +22,7 @@ mod engine;
 mod example;
 mod explain;
 mod forms;
+mod git;
 mod hostile;
 mod invariants;
 mod life;

@@ -35,6 +35,8 @@ pub enum Format {
     Rpm,
     /// A pack of git objects.
     GitPack,
+    /// A pack of git objects with what it is of.
+    GitBundle,
     /// A git object on its own.
     GitObject,
     /// A compiled Java class.
@@ -68,6 +70,7 @@ impl Format {
             b"0707" if cpio::is_header(head) => Some(Format::Cpio),
             [0xc7, 0x71, ..] if cpio::is_header(head) => Some(Format::Cpio),
             b"PACK" if git::is_pack(head) => Some(Format::GitPack),
+            b"# v2" | b"# v3" if git::is_bundle(head) => Some(Format::GitBundle),
             [0xca, 0xfe, 0xba, 0xbe] if strings::is_class(head) => Some(Format::JavaClass),
             [_, _, b'\r', b'\n'] if path.ends_with(b".pyc") => Some(Format::PythonCode),
             [0x78, ..] if git::is_loose(path, head) => Some(Format::GitObject),
