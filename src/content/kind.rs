@@ -64,6 +64,8 @@ impl Kind {
                     | "profile"
                     | "vagrantfile"
                     | "jenkinsfile"
+                    | "user-data"
+                    | "user-data.txt"
             ) =>
             {
                 Kind::Config

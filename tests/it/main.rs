@@ -19,6 +19,7 @@ mod databases;
 mod determinism;
 mod dockerfile;
 mod engine;
+mod everyday;
 mod example;
 mod explain;
 mod forms;

@@ -8,6 +8,9 @@ use crate::vector::classes::{Classes, STEP};
 /// Fewest numeric escapes in a row.
 const MIN_ESCAPES: usize = 8;
 
+/// How a blank is written in the histories of database clients.
+const BLANK: &[u8] = b"\\040";
+
 /// Calls `found` for each row of escapes that begins within `owned`.
 pub(super) fn views(text: &[u8], owned: Range<usize>, classes: &[Classes], found: &mut dyn FnMut(View)) {
     let mut at = owned.start;
@@ -43,6 +46,7 @@ fn escape(text: &[u8], place: usize, at: &mut usize) -> Option<View> {
             let numbers = if text.get(place + 1) == Some(&b'#') { numeric_view(text, place, entity, "html-entities") } else { None };
             numbers.or_else(|| quotes_view(text, place))
         }
+        b'\\' if text[place..].starts_with(BLANK) => octal_view(text, place),
         b'\\' if matches!(text.get(place + 1), Some(b'u' | b'x')) => {
             numeric_view(text, place, backslash, "escapes").or_else(|| literals::unescaped(text, place))
         }
@@ -89,6 +93,31 @@ fn numeric_view(text: &[u8], start: usize, read: fn(&[u8]) -> Option<(u8, usize)
         at += length;
     }
     (decoded.len() >= MIN_ESCAPES).then(|| named(text, start..at, decoded, step))
+}
+
+/// A line with blanks that are written as octal numbers, told at the first of them.
+fn octal_view(text: &[u8], place: usize) -> Option<View> {
+    const MAX_LINE: usize = 4096;
+    let low = place.saturating_sub(MAX_LINE);
+    let start = memchr::memrchr(b'\n', &text[low..place]).map_or(low, |feed| low + feed + 1);
+    if memchr::memmem::find(&text[start..place], BLANK).is_some() {
+        return None;
+    }
+    let rest = &text[place..(place + MAX_LINE).min(text.len())];
+    let end = place + memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+    let (mut bytes, mut places, mut at) = (Vec::with_capacity(end - start), vec![(0, start)], start);
+    while at < end {
+        let number = match &text[at..end] {
+            [b'\\', digits @ ..] => digits.get(..3).and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok()),
+            _ => None,
+        };
+        bytes.push(number.unwrap_or(text[at]));
+        at += if number.is_some() { 4 } else { 1 };
+        if number.is_some() {
+            places.push((bytes.len(), at));
+        }
+    }
+    mostly_text(&bytes).then_some(View { bytes, name: 0, encoded: start..end, step: "escapes", places })
 }
 
 /// A stretch of markup with quotes that are written as character references, from the first of them to the end of the text or the attribute: settings and
