@@ -1,11 +1,12 @@
 //! Finds stretches of a text that are other text in disguise, and undoes the disguise: base64, hex, percent escapes, UTF-16 and UTF-32,
-//! numeric character references, `\u` and other escapes of strings, literals that are put together, and compressed text in base64.
+//! character references, `\u` and other escapes of strings, quoted-printable, literals that are put together, and compressed text in base64.
 //!
 //! Where to look is said by [`crate::vector::classes`], a bit for each byte. A run is decoded only if its first bytes decode to text. A run belongs to the part of a
 //! file that owns its first byte.
 
 mod escapes;
 mod literals;
+mod printable;
 mod runs;
 mod wide;
 
@@ -36,11 +37,17 @@ pub struct View {
     pub encoded: Range<usize>,
     /// What was undone.
     pub step: &'static str,
+    /// Where decoded bytes stand, in pairs of an offset in `bytes` and one in the text, each for what follows it; empty where the disguise is even.
+    pub places: Vec<(usize, usize)>,
 }
 
 impl View {
     /// Where in the encoded text the decoded offset `at` of `bytes` stands, roughly: to the unit that holds it.
     pub fn origin(&self, at: usize) -> usize {
+        if let Some(index) = self.places.partition_point(|(offset, _)| *offset <= at).checked_sub(1) {
+            let (offset, place) = self.places[index];
+            return (place + (at - offset)).min(self.encoded.end);
+        }
         let decoded = self.bytes.len() - self.name;
         let at = at.saturating_sub(self.name).min(decoded);
         self.encoded.start + (at * self.encoded.len()).checked_div(decoded).unwrap_or(0)
@@ -58,7 +65,8 @@ pub fn views(text: &[u8], owned: Range<usize>, found: &mut dyn FnMut(View)) {
     runs::views(text, owned.clone(), &classes, found);
     wide::views(text, owned.clone(), &classes, found);
     escapes::views(text, owned.clone(), &classes, found);
-    literals::views(text, owned, &classes, found);
+    literals::views(text, owned.clone(), &classes, found);
+    printable::views(text, owned, found);
 }
 
 /// Whether bytes begin as a gzip or zlib stream does.
@@ -77,7 +85,7 @@ fn found_inflated(bytes: &[u8], found: &mut dyn FnMut(View)) {
     };
     let is_archive = inflated.get(257..262) == Some(b"ustar");
     if !inflated.is_empty() && (is_archive || mostly_text(&inflated)) {
-        found(View { bytes: inflated, name: 0, encoded: 0..bytes.len(), step });
+        found(View { bytes: inflated, name: 0, encoded: 0..bytes.len(), step, places: Vec::new() });
     }
 }
 
@@ -118,7 +126,7 @@ fn named(text: &[u8], encoded: Range<usize>, decoded: Vec<u8>, step: &'static st
     let mut bytes = if is_name { bare.to_vec() } else { Vec::new() };
     let name = bytes.len();
     bytes.extend_from_slice(&decoded);
-    View { bytes, name, encoded, step }
+    View { bytes, name, encoded, step, places: Vec::new() }
 }
 
 #[cfg(test)]
@@ -156,6 +164,9 @@ mod tests {
         assert_eq!(decoded(b"GET /a?b%3Dc%26d HTTP"), [("/a?b=c&d".to_owned(), "percent")]);
         let entities: String = PLAIN.bytes().map(|b| format!("&#{b};")).collect();
         assert_eq!(decoded(entities.as_bytes()), [(PLAIN.to_owned(), "html-entities")]);
+        let attribute = br#"<a data-x="{&quot;a b&quot;: &#39;c&amp;d&#x27;, &lt;e&gt;}" title="&quot;">"#;
+        assert_eq!(decoded(attribute), [(r#"{"a b": 'c&d', <e>}"#.to_owned(), "html-entities")]);
+        assert_eq!(decoded(b"<a href='/?b=1&amp;c=2&amp;d=3'>Tom &amp; Jerry &lt;x&gt;"), []);
         let escapes: String = PLAIN.bytes().map(|b| format!("\\u{b:04x}")).collect();
         assert_eq!(decoded(escapes.as_bytes()), [(PLAIN.to_owned(), "escapes")]);
     }

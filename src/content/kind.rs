@@ -83,6 +83,8 @@ impl Kind {
                     | "profile"
                     | "vagrantfile"
                     | "jenkinsfile"
+                    | "user-data"
+                    | "user-data.txt"
             ) =>
             {
                 Kind::Config

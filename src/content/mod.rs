@@ -8,3 +8,4 @@ pub mod document;
 pub mod kind;
 pub mod nested;
 pub mod packages;
+pub mod sqlite;

@@ -211,6 +211,7 @@ fn value(text: &[u8], at: usize, operator: Operator) -> Option<(Range<usize>, Qu
     match text.get(at + escapes) {
         Some(&quote @ (b'"' | b'\'' | b'`')) => quoted(text, at + escapes, quote, escapes, limit),
         _ if escapes > 0 || matches!(operator, Operator::Argument | Operator::Call) => None,
+        Some(b'|' | b'>') if operator == Operator::Colon => block(text, at + 1, limit),
         Some(_) => bare(text, at, limit),
         None => None,
     }
@@ -238,6 +239,22 @@ fn quoted(text: &[u8], open: usize, quote: u8, escapes: usize, limit: usize) -> 
         at = found + 1;
     }
     None
+}
+
+/// A value that is the only line of a block of YAML, whose mark ends at `at`.
+fn block(text: &[u8], at: usize, limit: usize) -> Option<(Range<usize>, Quoting)> {
+    let line_end = |from: usize| memchr::memchr(b'\n', &text[from..limit]).map(|length| from + length);
+    let feed = line_end(at)?;
+    if !text[at..feed].iter().all(|byte| matches!(byte, b'+' | b'-' | b'0'..=b'9' | b' ' | b'\r')) {
+        return None;
+    }
+    let indent = |from: usize| text[from..limit].iter().take(MAX_BLANKS).take_while(|&&byte| byte == b' ').count();
+    let start = feed + 1 + indent(feed + 1);
+    let end = line_end(start).unwrap_or(limit);
+    let is_last = end == limit || indent(end + 1) < indent(feed + 1);
+    let (value, quoting) = bare(text, start, limit)?;
+    let is_whole = text[value.end..end].iter().all(u8::is_ascii_whitespace);
+    (start > feed + 1 && is_last && is_whole).then_some((value, quoting))
 }
 
 /// A value that ends at a blank, a quote or a bracket.
@@ -299,6 +316,8 @@ mod tests {
             ("user.setPassword(\"x1\")".to_lowercase().as_str(), "user.setpassword", "x1"),
             ("passwords: ['x1', \"x2\",\n  'x3']", "passwords", "x1+x2+x3"),
             (r#"{\"passwords\":[\"x1\",\"x2\"]}"#, "passwords", "x1+x2"),
+            ("  password: |\n    x1\n  user: y\n", "password", "x1"),
+            ("password: >-\r\n  x1\r\nuser: y\r\n", "password", "x1"),
         ] {
             assert_eq!(read(text), Some((name.to_owned(), value.to_owned())), "{text}");
         }
@@ -315,6 +334,10 @@ mod tests {
             "password::new",
             "<password>",
             "password = \"unclosed",
+            "password: |\n  two\n  lines\n",
+            "password: |\n  two words\n",
+            "password: |\nuser: x\n",
+            "password: | user\n  x\n",
         ] {
             assert_eq!(read(text), None, "{text}");
         }

@@ -60,6 +60,8 @@ pub struct Inside {
     pub path: Vec<u8>,
     /// What is known of the member, for people.
     pub note: Option<String>,
+    /// Whether it is a record of a database: it has no lines.
+    pub is_record: bool,
 }
 
 /// One entry of a layer, or a member of a container in one.
@@ -126,6 +128,11 @@ impl Entry {
     /// The path that rules go by.
     pub fn rule_path(&self) -> &[u8] {
         self.inside.as_ref().map_or(&self.path, |inside| &inside.path)
+    }
+
+    /// Whether it is a record of a database, which has no lines.
+    pub fn is_record(&self) -> bool {
+        self.inside.as_ref().is_some_and(|inside| inside.is_record)
     }
 
     /// Names of the members, outermost first.

@@ -273,6 +273,27 @@ impl Gatherer {
         }
     }
 
+    /// Takes in how many bytes of records were matched, and what was detected in them but the candidates.
+    pub(super) fn records(&mut self, entry: &Arc<Entry>, length: usize, detected: Detected) {
+        self.scanned += length as u64;
+        self.dropped += detected.dropped as u64;
+        if detected.exhausted && self.exhausted.len() < 100 {
+            self.exhausted.push(entry.label());
+        }
+        let publics = detected.publics.into_iter();
+        self.published.extend(publics.map(|(at, public)| Published { entry: Arc::clone(entry), offset: at as u64, public }));
+    }
+
+    /// Takes in a candidate of a record, with where it stands in that.
+    pub(super) fn record(&mut self, entry: &Arc<Entry>, span: Range<u64>, candidate: Candidate) {
+        self.raw.push(Raw { entry: Arc::clone(entry), part: Part::Content, piece: 0, span, lines: 0, column: 0, candidate });
+    }
+
+    /// Takes in that candidates were left out.
+    pub(super) fn drop_more(&mut self, count: u64) {
+        self.dropped += count;
+    }
+
     fn count_lines(&mut self, piece: &Piece, owned: &[u8], length: u64) {
         let is_whole = piece.offset == 0 && piece.is_end && piece.owned.end == piece.bytes.end;
         if is_whole || piece.part != Part::Content {
@@ -427,7 +448,7 @@ fn fold(raws: Vec<(Raw, Vec<u32>)>, pieces: Option<&BTreeMap<u64, Lines>>) -> Ve
     let mut known: HashMap<(u32, Vec<u8>, bool), usize> = HashMap::new();
     let mut counter = LineCounter { pieces, at: None };
     for (raw, matched_too) in raws {
-        let position = (raw.part == Part::Content).then(|| counter.position(&raw));
+        let position = (raw.part == Part::Content && !raw.entry.is_record()).then(|| counter.position(&raw));
         let key = (raw.candidate.rule, raw.candidate.secret.expose().to_vec(), raw.candidate.suppressed.is_some());
         if let Some(&index) = known.get(&key) {
             let same: &mut Found = &mut found[index];

@@ -5,6 +5,7 @@
 
 mod archives;
 mod git;
+mod records;
 mod stream;
 
 use std::io::{self, Read};
@@ -18,7 +19,7 @@ pub(super) use stream::Streamer;
 use super::gather::Gatherer;
 use super::matcher::{Matcher, opening};
 use crate::content::nested::budget::{Budget, Metered, Stopped};
-use crate::content::nested::{Format, Problem, gaps, just, rpm, strings, uncompressed_name};
+use crate::content::nested::{Format, Problem, gaps, git::bundled, just, rpm, strings, uncompressed_name};
 use crate::finding::Reason;
 use crate::layer::decode::{Compression, Decoded, Decoder, NestedInput};
 use crate::layer::walk::{self, Body, Head, MAX_WHOLE, Sink};
@@ -111,6 +112,8 @@ impl Matcher<'_, '_> {
             Format::Cpio => self.cpio(entry, bytes, budget),
             // What its headers say (scripts among it) is text; the files are an archive that follows.
             Format::Rpm => rpm::payload(bytes).map(|start| self.following(entry, bytes, start)).into_iter().collect(),
+            // What it says before the pack is text.
+            Format::GitBundle => bundled(bytes).map(|start| self.following(entry, bytes, start)).into_iter().collect(),
             Format::GitPack => self.pack(entry, bytes, budget),
             Format::GitObject => self.object(entry, bytes, budget),
             Format::JavaClass => {
@@ -122,6 +125,7 @@ impl Matcher<'_, '_> {
                 self.strings(entry, bytes, &strings::of_python(bytes));
                 Vec::new()
             }
+            Format::Sqlite(file) => self.sqlite(entry, bytes, file, budget),
             Format::Unread(what) => {
                 let detail = format!("a {what}, which is not read; its bytes were scanned as they are");
                 self.found.odd(entry, Reason::UnreadFormat, Some(bytes.len() as u64), detail);

@@ -12,11 +12,12 @@ pub(crate) struct Classes {
     pub(crate) base64: u64,
     /// Zeros.
     pub(crate) zero: u64,
-    /// `%`, `&` and `\`, with what follows in an escape that is read: a hex digit, `#`, `u`, `x`, `/` or the end of a line. Of the last byte it is not asked what
+    /// `%`, `&` and `\`, with what follows in an escape that is read: a hex digit, `#`, `q`, `u`, `x`, `/` or the end of a line. Of the last byte it is not asked what
     /// follows.
     pub(crate) escape: u64,
-    /// `+` after a quote or a blank. Of the first byte it is not asked what stands before.
-    pub(crate) plus: u64,
+    /// Where one literal may end and another go on: `+`, `.`, `&` and `|` after a quote or a blank, a quote after one or after a quote and a blank, and the end of a line
+    /// after a quote. Of the first two bytes it is not asked what stands before.
+    pub(crate) joint: u64,
 }
 
 /// Stands for bytes after the end of a text: is of no class.
@@ -59,12 +60,21 @@ const fn is_escape(byte: u8) -> bool {
 
 /// What may follow the first byte of an escape.
 const fn follows(byte: u8) -> bool {
-    byte.is_ascii_hexdigit() || matches!(byte, b'#' | b'u' | b'x' | b'/' | b'\n' | b'\r')
+    byte.is_ascii_hexdigit() || matches!(byte, b'#' | b'q' | b'u' | b'x' | b'/' | b'\n' | b'\r')
 }
 
-/// What may stand before a `+` that puts literals together.
+/// What puts literals together.
+const fn is_operator(byte: u8) -> bool {
+    matches!(byte, b'+' | b'.' | b'&' | b'|')
+}
+
+const fn is_quote(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\'')
+}
+
+/// What may stand before that.
 const fn precedes(byte: u8) -> bool {
-    byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'')
+    byte.is_ascii_whitespace() || is_quote(byte)
 }
 
 /// What each byte of 64 is by itself.
@@ -74,17 +84,23 @@ struct Bits {
     zero: u64,
     escape: u64,
     follows: u64,
-    plus: u64,
+    operator: u64,
     precedes: u64,
+    quote: u64,
+    feed: u64,
 }
 
 impl Bits {
     fn classes(&self) -> Classes {
+        let after_quote = self.quote << 1 | 1;
+        let after_blank = (self.precedes & !self.quote) << 1 | 1;
+        let joins = self.operator & (self.precedes << 1 | 1);
+        let adjoins = self.quote & (after_quote | after_blank & (self.quote << 2 | 3));
         Classes {
             base64: self.base64,
             zero: self.zero,
             escape: self.escape & (self.follows >> 1 | 1 << (STEP - 1)),
-            plus: self.plus & (self.precedes << 1 | 1),
+            joint: joins | adjoins | self.feed & after_quote,
         }
     }
 }
@@ -93,8 +109,10 @@ const BASE64: u8 = 1;
 const ZERO: u8 = 2;
 const ESCAPE: u8 = 4;
 const FOLLOWS: u8 = 8;
-const PLUS: u8 = 16;
+const OPERATOR: u8 = 16;
 const PRECEDES: u8 = 32;
+const QUOTE: u8 = 64;
+const FEED: u8 = 128;
 
 /// What each byte is.
 static TABLE: [u8; 256] = {
@@ -104,7 +122,8 @@ static TABLE: [u8; 256] = {
         let of = byte as u8;
         table[byte] |=
             if is_base64(of) { BASE64 } else { 0 } | if is_escape(of) { ESCAPE } else { 0 } | if follows(of) { FOLLOWS } else { 0 };
-        table[byte] |= if of == b'+' { PLUS } else { 0 } | if precedes(of) { PRECEDES } else { 0 };
+        table[byte] |= if is_operator(of) { OPERATOR } else { 0 } | if precedes(of) { PRECEDES } else { 0 };
+        table[byte] |= if is_quote(of) { QUOTE } else { 0 } | if of == b'\n' { FEED } else { 0 };
         byte += 1;
     }
     table[0] |= ZERO;
@@ -122,8 +141,10 @@ fn portable(chunk: &[u8; STEP]) -> Classes {
         bits.zero |= gather(ZERO);
         bits.escape |= gather(ESCAPE);
         bits.follows |= gather(FOLLOWS);
-        bits.plus |= gather(PLUS);
+        bits.operator |= gather(OPERATOR);
         bits.precedes |= gather(PRECEDES);
+        bits.quote |= gather(QUOTE);
+        bits.feed |= gather(FEED);
     }
     bits.classes()
 }
@@ -146,13 +167,13 @@ const fn rows(class: u8) -> [u8; 16] {
 #[target_feature(enable = "avx2,bmi1")]
 fn avx2(chunks: &[[u8; STEP]], all: &mut Vec<Classes>) {
     use std::arch::x86_64::*;
-    static ROWS: [[u8; 16]; 3] = [rows(BASE64), rows(FOLLOWS), rows(PRECEDES)];
+    static ROWS: [[u8; 16]; 4] = [rows(BASE64), rows(FOLLOWS), rows(PRECEDES), rows(OPERATOR)];
     static HIGH: [u8; 16] = [1, 2, 4, 8, 16, 32, 64, 128, 0, 0, 0, 0, 0, 0, 0, 0];
     let twice = |table: &[u8; 16]| {
         let [first, second] = [0, 8].map(|at| i64::from_le_bytes(std::array::from_fn(|index| table[at + index])));
         _mm256_set_epi64x(second, first, second, first)
     };
-    let ([base64_rows, follows_rows, precedes_rows], high) = (ROWS.each_ref().map(twice), twice(&HIGH));
+    let ([base64_rows, follows_rows, precedes_rows, operator_rows], high) = (ROWS.each_ref().map(twice), twice(&HIGH));
     let (nibble, zeros) = (_mm256_set1_epi8(0x0F), _mm256_setzero_si256());
     let is = |bytes: __m256i, byte: u8| _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(byte as i8));
     let mask = |bytes: __m256i| u64::from(_mm256_movemask_epi8(bytes) as u32);
@@ -172,7 +193,9 @@ fn avx2(chunks: &[[u8; STEP]], all: &mut Vec<Classes>) {
             bits.precedes |= has(precedes_rows) << (32 * half);
             bits.zero |= mask(_mm256_cmpeq_epi8(bytes, zeros)) << (32 * half);
             bits.escape |= mask(escapes) << (32 * half);
-            bits.plus |= mask(is(bytes, b'+')) << (32 * half);
+            bits.operator |= has(operator_rows) << (32 * half);
+            bits.quote |= mask(_mm256_or_si256(is(bytes, b'"'), is(bytes, b'\''))) << (32 * half);
+            bits.feed |= mask(is(bytes, b'\n')) << (32 * half);
         }
         all.push(bits.classes());
     }
@@ -193,7 +216,8 @@ fn avx512(chunks: &[[u8; STEP]], all: &mut Vec<Classes>) {
         let ascii = !_mm512_movepi8_mask(bytes);
         let has = |class: u8| _mm512_test_epi8_mask(of, _mm512_set1_epi8(class as i8)) & ascii;
         let (base64, zero, escape, follows) = (has(BASE64), has(ZERO), has(ESCAPE), has(FOLLOWS));
-        all.push(Bits { base64, zero, escape, follows, plus: has(PLUS), precedes: has(PRECEDES) }.classes());
+        let (operator, precedes, quote, feed) = (has(OPERATOR), has(PRECEDES), has(QUOTE), has(FEED));
+        all.push(Bits { base64, zero, escape, follows, operator, precedes, quote, feed }.classes());
     }
 }
 
@@ -205,7 +229,8 @@ mod tests {
     #[test]
     fn all_engines_say_what_each_byte_is() {
         let mut random = Random::new(5);
-        let mut texts: Vec<Vec<u8>> = vec![(0..=255).collect(), Vec::new(), b"%41&#65;\\u0041\\x41% & \\\n 'a' + \"b\"+c++".repeat(9)];
+        let mut texts: Vec<Vec<u8>> =
+            vec![(0..=255).collect(), Vec::new(), b"%41&#65;\\u0041\\x41% & \\\n 'a' + \"b\"+c++ 'a'.'b' \"c\"\n|| ''".repeat(9)];
         texts.extend((0..200).map(|length| random.bytes(length)));
         for text in texts {
             for engine in Engine::all() {
@@ -218,8 +243,11 @@ mod tests {
                     let is_last = at % STEP == STEP - 1;
                     let may_follow = is_last || text.get(at + 1).is_some_and(|&next| follows(next));
                     assert_eq!(bit(classes.escape), is_escape(byte) && may_follow, "{engine:?} at {at} of {text:?}");
-                    let may_precede = at % STEP == 0 || precedes(text[at - 1]);
-                    assert_eq!(bit(classes.plus), byte == b'+' && may_precede, "{engine:?} at {at} of {text:?}");
+                    let before = |back: usize, is: fn(u8) -> bool| at % STEP < back || is(text[at - back]);
+                    let is_joint = is_operator(byte) && before(1, precedes)
+                        || is_quote(byte) && (before(1, is_quote) || before(1, |byte| byte.is_ascii_whitespace()) && before(2, is_quote))
+                        || byte == b'\n' && before(1, is_quote);
+                    assert_eq!(bit(classes.joint), is_joint, "{engine:?} at {at} of {text:?}");
                 }
             }
         }

@@ -8,6 +8,9 @@ use crate::vector::classes::{Classes, STEP};
 /// Fewest numeric escapes in a row.
 const MIN_ESCAPES: usize = 8;
 
+/// How a blank is written in the histories of database clients.
+const BLANK: &[u8] = b"\\040";
+
 /// Calls `found` for each row of escapes that begins within `owned`.
 pub(super) fn views(text: &[u8], owned: Range<usize>, classes: &[Classes], found: &mut dyn FnMut(View)) {
     let mut at = owned.start;
@@ -39,7 +42,11 @@ fn escape(text: &[u8], place: usize, at: &mut usize) -> Option<View> {
             let is_first = !text[word.start..place].windows(3).any(|three| percent(three, 0).is_some());
             is_first.then(|| percent_view(text, word)).flatten()
         }
-        b'&' if text.get(place + 1) == Some(&b'#') => numeric_view(text, place, entity, "html-entities"),
+        b'&' => {
+            let numbers = if text.get(place + 1) == Some(&b'#') { numeric_view(text, place, entity, "html-entities") } else { None };
+            numbers.or_else(|| quotes_view(text, place))
+        }
+        b'\\' if text[place..].starts_with(BLANK) => octal_view(text, place),
         b'\\' if matches!(text.get(place + 1), Some(b'u' | b'x')) => {
             numeric_view(text, place, backslash, "escapes").or_else(|| literals::unescaped(text, place))
         }
@@ -73,7 +80,7 @@ fn percent_view(text: &[u8], word: Range<usize>) -> Option<View> {
         bytes.push(escape.unwrap_or(text[at]));
         at += if escape.is_some() { 3 } else { 1 };
     }
-    (count >= 2 && mostly_text(&bytes)).then_some(View { bytes, name: 0, encoded: word, step: "percent" })
+    (count >= 2 && mostly_text(&bytes)).then_some(View { bytes, name: 0, encoded: word, step: "percent", places: Vec::new() })
 }
 
 /// A row of numeric escapes, with what `read` makes of each: the character and the bytes it takes.
@@ -86,6 +93,73 @@ fn numeric_view(text: &[u8], start: usize, read: fn(&[u8]) -> Option<(u8, usize)
         at += length;
     }
     (decoded.len() >= MIN_ESCAPES).then(|| named(text, start..at, decoded, step))
+}
+
+/// A line with blanks that are written as octal numbers, told at the first of them.
+fn octal_view(text: &[u8], place: usize) -> Option<View> {
+    const MAX_LINE: usize = 4096;
+    let low = place.saturating_sub(MAX_LINE);
+    let start = memchr::memrchr(b'\n', &text[low..place]).map_or(low, |feed| low + feed + 1);
+    if memchr::memmem::find(&text[start..place], BLANK).is_some() {
+        return None;
+    }
+    let rest = &text[place..(place + MAX_LINE).min(text.len())];
+    let end = place + memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+    let (mut bytes, mut places, mut at) = (Vec::with_capacity(end - start), vec![(0, start)], start);
+    while at < end {
+        let number = match &text[at..end] {
+            [b'\\', digits @ ..] => digits.get(..3).and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok()),
+            _ => None,
+        };
+        bytes.push(number.unwrap_or(text[at]));
+        at += if number.is_some() { 4 } else { 1 };
+        if number.is_some() {
+            places.push((bytes.len(), at));
+        }
+    }
+    mostly_text(&bytes).then_some(View { bytes, name: 0, encoded: start..end, step: "escapes", places })
+}
+
+/// A stretch of markup with quotes that are written as character references, from the first of them to the end of the text or the attribute: settings and
+/// code in a page. Without quotes values are as well read as they stand.
+fn quotes_view(text: &[u8], place: usize) -> Option<View> {
+    if !matches!(reference(&text[place..]), Some((b'"' | b'\'', _))) {
+        return None;
+    }
+    let ends = |byte: &u8| matches!(byte, b'"' | b'<' | b'>' | b'\n' | 0);
+    let start = text[..place].iter().rev().take(MAX_RUN).position(ends).map_or(place.saturating_sub(MAX_RUN), |back| place - back);
+    let is_quote = |at: usize| matches!(reference(&text[at..]), Some((b'"' | b'\'', _)));
+    // It is told at its first quote.
+    if memchr::memchr_iter(b'&', &text[start..place]).any(|at| is_quote(start + at)) {
+        return None;
+    }
+    let end = text[place..].iter().take(MAX_RUN).position(ends).map_or((place + MAX_RUN).min(text.len()), |length| place + length);
+    let (mut bytes, mut places, mut quotes) = (Vec::with_capacity(end - start), vec![(0, start)], 0);
+    let mut at = start;
+    while at < end {
+        match reference(&text[at..end]) {
+            Some((byte, length)) => {
+                quotes += usize::from(matches!(byte, b'"' | b'\''));
+                bytes.push(byte);
+                at += length;
+                places.push((bytes.len(), at));
+            }
+            None => {
+                bytes.push(text[at]);
+                at += 1;
+            }
+        }
+    }
+    (quotes >= 2).then_some(View { bytes, name: 0, encoded: start..end, step: "html-entities", places })
+}
+
+/// A character reference, by number or by one of the names that all of HTML and XML have.
+fn reference(text: &[u8]) -> Option<(u8, usize)> {
+    const NAMED: [(&[u8], u8); 5] = [(b"&quot;", b'"'), (b"&apos;", b'\''), (b"&amp;", b'&'), (b"&lt;", b'<'), (b"&gt;", b'>')];
+    if text.first() != Some(&b'&') {
+        return None;
+    }
+    entity(text).or_else(|| NAMED.iter().find(|(name, _)| text.starts_with(name)).map(|(name, byte)| (*byte, name.len())))
 }
 
 /// `&#103;` or `&#x67;`

@@ -17,7 +17,7 @@ const MAX_LITERALS: usize = 64;
 pub(super) fn views(text: &[u8], owned: Range<usize>, classes: &[Classes], found: &mut dyn FnMut(View)) {
     for (index, word) in classes.iter().enumerate() {
         let base = owned.start + index * STEP;
-        let mut bits = word.escape | word.plus;
+        let mut bits = word.escape | word.joint;
         while bits != 0 {
             let place = base + bits.trailing_zeros() as usize;
             bits &= bits - 1;
@@ -28,7 +28,7 @@ pub(super) fn views(text: &[u8], owned: Range<usize>, classes: &[Classes], found
                 [b'\\', b'/', b'\\', b'/', ..] | [b'\\', b'\n', ..] | [b'\\', b'\r', b'\n', ..] => {
                     unescaped(text, place).into_iter().for_each(&mut *found);
                 }
-                [b'+', ..] => joined(text, place).into_iter().for_each(&mut *found),
+                [b'+' | b'.' | b'&' | b'|' | b'"' | b'\'' | b'\n', ..] => joined(text, place).into_iter().for_each(&mut *found),
                 _ => {}
             }
         }
@@ -49,9 +49,13 @@ pub(super) fn unescaped(text: &[u8], at: usize) -> Option<View> {
         return None;
     }
     let mut word = word_at(text, at);
-    if matches!(after.first(), Some(b'\n' | b'\r')) {
-        let next = at + 1 + after.iter().take(256).take_while(|byte| byte.is_ascii_whitespace()).count();
-        word.end = word_at(text, next.min(text.len() - 1)).end.max(word.end);
+    for _ in 0..MAX_LITERALS {
+        let is_open = text[..word.end].ends_with(b"\\") && matches!(text.get(word.end), Some(b'\n' | b'\r'));
+        let blanks = text[word.end..].iter().take(256).take_while(|byte| byte.is_ascii_whitespace()).count();
+        if !is_open || word.end + blanks >= text.len() {
+            break;
+        }
+        word.end = word_at(text, word.end + blanks).end;
     }
     // Its first escape that matters is the one that the word is told for.
     if text[word.start..at].windows(2).any(|pair| pair[0] == b'\\' && matches!(pair[1], b'/' | b'u' | b'x' | b'\n' | b'\r')) {
@@ -83,27 +87,60 @@ fn undone(text: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The row of literals that are put together by `+`, if the one at `plus` is its first: `"ab" + "cd"`.
-fn joined(text: &[u8], plus: usize) -> Option<View> {
-    let first = literal_before(text, plus)?;
-    // A row is told at its first `+`.
-    if plus_before(text, first.start - 1).is_some_and(|plus| literal_before(text, plus).is_some()) {
+/// The row of literals whose first joint is at `place`: `"ab" + "cd"` and what other languages have for it, or literals side by side.
+fn joined(text: &[u8], place: usize) -> Option<View> {
+    let first = literal_before(text, place)?;
+    let next = joint_after(text, first.end).filter(|joint| joint.place == place)?;
+    // A row is told at its first joint. Sentences are put together as well, and all the time.
+    if !text[first.clone()].iter().all(u8::is_ascii_graphic) || is_continued(text, first.start - 1) {
         return None;
     }
     let mut joined = text[first.clone()].to_vec();
-    let (mut end, mut plus) = (first.end, plus);
+    let (mut end, mut next) = (first.end, Some(next));
     for _ in 0..MAX_LITERALS {
-        let Some(next) = literal_after(text, plus + 1) else { break };
-        joined.extend_from_slice(&text[next.clone()]);
-        end = next.end;
-        match after_blanks(text, next.end + 1).filter(|&at| text[at] == b'+') {
-            Some(next) => plus = next,
-            None => break,
-        }
+        let Some(joint) = next else { break };
+        joined.extend_from_slice(&text[joint.literal.clone()]);
+        end = joint.literal.end;
+        next = joint_after(text, end);
     }
-    // Sentences are put together as well, and all the time.
-    let is_worth = end > first.end && joined.len() >= MIN_JOINED && joined.iter().all(u8::is_ascii_graphic);
+    let is_worth = joined.len() >= MIN_JOINED && joined.iter().all(u8::is_ascii_graphic);
     is_worth.then(|| named(text, first.start..end, joined, "concatenation"))
+}
+
+/// What joins a literal to the one before it.
+struct Joint {
+    /// By which byte it is known: the operator, the end of the line that stands between, or else the opening quote.
+    place: usize,
+    literal: Range<usize>,
+}
+
+/// What joins the literal whose closing quote is at `end` to another: `+`, `.`, `..`, `&`, `||`, or blanks, or that one ends and the other begins.
+fn joint_after(text: &[u8], end: usize) -> Option<Joint> {
+    let at = after_blanks(text, end + 1)?;
+    let length = match text[at..] {
+        [b'.', b'.', ..] | [b'|', b'|', ..] => 2,
+        [b'+' | b'.' | b'&', ..] => 1,
+        [quote, ..] if is_quote(quote) && (at > end + 1 || quote != text[end]) => 0,
+        _ => return None,
+    };
+    let literal = literal_after(text, at + length)?;
+    let place = if length == 0 && text[end + 1] == b'\n' { end + 1 } else { at };
+    Some(Joint { place, literal })
+}
+
+/// Whether the literal whose opening quote is at `start` goes on from another.
+fn is_continued(text: &[u8], start: usize) -> bool {
+    let Some(mut at) = before_blanks(text, start) else { return false };
+    if !is_quote(text[at]) {
+        let length = text[..=at].iter().rev().take(2).take_while(|&&byte| byte == text[at]).count();
+        at = match (text[at], length) {
+            (b'+' | b'&', _) | (b'.', 1) => at,
+            (b'.' | b'|', 2) => at - 1,
+            _ => return false,
+        };
+        return literal_before(text, at).is_some();
+    }
+    (at + 1 < start || text[at] != text[start]) && literal_before(text, at + 1).is_some()
 }
 
 const fn is_quote(byte: u8) -> bool {
@@ -118,10 +155,6 @@ fn after_blanks(text: &[u8], at: usize) -> Option<usize> {
 fn before_blanks(text: &[u8], at: usize) -> Option<usize> {
     let blanks = text[..at].iter().rev().take(64).take_while(|byte| byte.is_ascii_whitespace()).count();
     (at - blanks).checked_sub(1)
-}
-
-fn plus_before(text: &[u8], at: usize) -> Option<usize> {
-    before_blanks(text, at).filter(|&at| text[at] == b'+')
 }
 
 /// What stands between the quotes of the literal that ends before `at`.
@@ -152,10 +185,27 @@ mod tests {
 
     #[test]
     fn literals_are_put_together_whatever_stands_between_them() {
-        for text in
-            ["key = \"abcdefgh\" + \"ijklmnop\"", "key = 'abcdefgh'+\n    'ijkl' + 'mnop';", "key = \"abcd\" + \"efgh\" + 'ijklmnop'"]
-        {
+        for text in [
+            "key = \"abcdefgh\" + \"ijklmnop\"",
+            "key = 'abcdefgh'+\n    'ijkl' + 'mnop';",
+            "key = \"abcd\" + \"efgh\" + 'ijklmnop'",
+            "key = 'abcdefgh' . 'ijkl'.'mnop';",
+            "key = \"abcdefgh\" .. \"ijklmnop\"",
+            "key = \"abcdefgh\" & \"ijkl\" &\r\n \"mnop\"",
+            "key = 'abcdefgh' || 'ijklmnop'",
+            "key = \"abcdefgh\" \"ijklmnop\"",
+            "key = \"abcdefgh\"\n      \"ijkl\"\n\"mnop\"",
+            "key = 'abcdefgh'\"ijkl\"'mnop'",
+        ] {
             assert_eq!(decoded(text), [("key = abcdefghijklmnop".to_owned(), "concatenation")], "{text}");
+        }
+        for text in [
+            "key = \"abcdefgh\", \"ijklmnop\"",
+            "key = \"abcdefgh\"\"ijklmnop\"",
+            "\"abcdefghi\".join(\"jklmnop\")",
+            "'abcdefgh' && 'ijklmnop'",
+        ] {
+            assert_eq!(decoded(text), [], "{text}");
         }
         assert_eq!(decoded("x = \"Some words \" + \"and others of them\" + y"), []);
         assert_eq!(decoded("a + b + \"abcdefghijklmnopq\" + c"), []);
@@ -163,12 +213,17 @@ mod tests {
 
     #[test]
     fn a_row_of_literals_belongs_to_the_part_that_owns_its_first_plus() {
-        let text = b"key = 'abcdefgh' + 'ijkl' + 'mnop' + 'qrst'";
-        for cut in 0..text.len() {
-            let mut count = 0;
-            views(text, 0..cut, &mut |_| count += 1);
-            views(text, cut..text.len(), &mut |_| count += 1);
-            assert_eq!(count, 1, "cut at {cut}");
+        for text in [
+            "key = 'abcdefgh' + 'ijkl' + 'mnop' + 'qrst'",
+            "key = 'abcdefgh'\n 'ijkl' 'mnop'\n+ 'qrst'",
+            "k = 'abcdefgh'\"ijkl\" 'mnop' . 'qrst'",
+        ] {
+            for cut in 0..text.len() {
+                let mut count = 0;
+                views(text.as_bytes(), 0..cut, &mut |_| count += 1);
+                views(text.as_bytes(), cut..text.len(), &mut |_| count += 1);
+                assert_eq!(count, 1, "cut at {cut} of {text}");
+            }
         }
     }
 
@@ -177,6 +232,7 @@ mod tests {
         let url = decoded(r#"{"url":"https:\/\/user:pa\u0026ss@example.org\/x"}"#);
         assert_eq!(url, [("{\"url\":https://user:pa&ss@example.org/x".to_owned(), "escapes")]);
         assert_eq!(decoded("token=abcdefghij\\\n    klmnopqrst\nx"), [("token=abcdefghijklmnopqrst".to_owned(), "escapes")]);
+        assert_eq!(decoded("a = abcdefgh\\\r\n\tijkl\\\r\n\tmnopqrst\r\nx"), [("a = abcdefghijklmnopqrst".to_owned(), "escapes")]);
         assert_eq!(decoded("cd /usr/src \\\n  && make install"), []);
     }
 }

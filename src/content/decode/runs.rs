@@ -127,7 +127,8 @@ fn segments(text: &[u8], range: Range<usize>, found: &mut dyn FnMut(View)) {
         let decoded = from_base64(digits);
         if is_compressed(&decoded) {
             // A name before it says nothing of the text in it.
-            found(View { bytes: decoded, name: 0, encoded: range.start..range.start + digits.len(), step: "base64" });
+            let encoded = range.start..range.start + digits.len();
+            found(View { bytes: decoded, name: 0, encoded, step: "base64", places: Vec::new() });
             return;
         }
     }
@@ -183,7 +184,7 @@ fn folded(text: &[u8], range: &Range<usize>, found: &mut dyn FnMut(View)) {
     if !digits.iter().take(MAX_RUN).all(u8::is_ascii_hexdigit) && (is_compressed_base64(&digits) || decodes_to_text(&digits[..16])) {
         let decoded = from_base64(&digits);
         if is_compressed(&decoded) {
-            found(View { bytes: decoded, name: 0, encoded: range.start..end, step: "base64" });
+            found(View { bytes: decoded, name: 0, encoded: range.start..end, step: "base64", places: Vec::new() });
         } else if mostly_text(&decoded) {
             found(named(text, range.start..end, decoded, "base64"));
         }

@@ -42,7 +42,7 @@ pub(super) fn views(text: &[u8], owned: Range<usize>, classes: &[Classes], found
             && (1..4096).any(|back| run.range.start.checked_sub(back * run.unit).is_none_or(|at| !is_cell(at)));
         if owned.contains(&run.range.start) && !from_before {
             let step = step_of(text, &run.range, run.unit);
-            found(View { bytes: run.decoded, name: 0, encoded: run.range, step });
+            found(View { bytes: run.decoded, name: 0, encoded: run.range, step, places: Vec::new() });
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Git's objects: loose ones, and packs of them (gitformat-pack).
+//! Git's objects: loose ones, packs of them (gitformat-pack), and bundles (gitformat-bundle), with names by SHA-1 or SHA-256.
 //!
 //! A pack is read from its beginning: its index says nothing that the pack does not, and an object that the index leaves out is one more
 //! place to hide something. An object that is the difference to another one is put together, and of it only what is new is looked at.
@@ -7,12 +7,69 @@ mod history;
 mod pack;
 
 pub use history::{Commit, History, Origin};
-pub use pack::{Object, Packed, Pending, read};
+pub use pack::{Object, Packed, Pending, Taken, Turn, read};
 
 use sha1::{Digest as _, Sha1};
+use sha2::Sha256;
 
-/// Name of an object. Of repositories that use SHA-256 the objects are read as well, under the names they would have with SHA-1.
-pub type Id = [u8; 20];
+/// How objects of a repository are named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Naming {
+    /// By SHA-1.
+    Sha1,
+    /// By SHA-256.
+    Sha256,
+}
+
+impl Naming {
+    /// Bytes of a name.
+    fn length(self) -> usize {
+        match self {
+            Naming::Sha1 => 20,
+            Naming::Sha256 => 32,
+        }
+    }
+
+    /// By the name that git gives a pack, which is a hash too.
+    pub fn of_pack(path: &[u8]) -> Option<Self> {
+        let name = path.rsplit(|&byte| byte == b'/').next()?.strip_prefix(b"pack-")?.strip_suffix(b".pack")?;
+        from_hex(name).map(|id| id.naming())
+    }
+}
+
+/// Name of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Id {
+    /// By SHA-1.
+    Sha1([u8; 20]),
+    /// By SHA-256.
+    Sha256([u8; 32]),
+}
+
+impl Id {
+    /// How it is made.
+    pub fn naming(&self) -> Naming {
+        match self {
+            Id::Sha1(_) => Naming::Sha1,
+            Id::Sha256(_) => Naming::Sha256,
+        }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Id::Sha1(bytes) => bytes,
+            Id::Sha256(bytes) => bytes,
+        }
+    }
+
+    /// Reads the one that bytes begin with.
+    fn read(naming: Naming, bytes: &[u8]) -> Option<Self> {
+        match naming {
+            Naming::Sha1 => bytes.first_chunk().map(|bytes| Id::Sha1(*bytes)),
+            Naming::Sha256 => bytes.first_chunk().map(|bytes| Id::Sha256(*bytes)),
+        }
+    }
+}
 
 /// What an object is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +101,17 @@ pub fn is_pack(head: &[u8]) -> bool {
     head.starts_with(b"PACK\0\0\0\x02") || head.starts_with(b"PACK\0\0\0\x03")
 }
 
+/// Whether bytes begin as a bundle does.
+pub fn is_bundle(head: &[u8]) -> bool {
+    head.starts_with(b"# v2 git bundle\n") || head.starts_with(b"# v3 git bundle\n")
+}
+
+/// Where the pack of a bundle begins: after lines of what it needs and what it names, and an empty one.
+pub fn bundled(bytes: &[u8]) -> Option<usize> {
+    let pack = memchr::memmem::find(bytes, b"\n\n")? + 2;
+    is_pack(&bytes[pack..]).then_some(pack)
+}
+
 /// The folder of objects and the object's name, if the path is that of a loose object.
 pub fn loose(path: &[u8]) -> Option<(&[u8], String)> {
     let cut = path.iter().rposition(|&byte| byte == b'/')?;
@@ -72,25 +140,29 @@ pub fn loose_header(content: &[u8]) -> Option<(Kind, usize)> {
 }
 
 /// The name of an object.
-pub fn id(kind: Kind, content: &[u8]) -> Id {
-    let mut hasher = Sha1::new();
-    hasher.update(format!("{} {}\0", kind.as_str(), content.len()));
-    hasher.update(content);
-    hasher.finalize().into()
+pub fn id(naming: Naming, kind: Kind, content: &[u8]) -> Id {
+    let header = format!("{} {}\0", kind.as_str(), content.len());
+    match naming {
+        Naming::Sha1 => Id::Sha1(Sha1::new().chain_update(header).chain_update(content).finalize().into()),
+        Naming::Sha256 => Id::Sha256(Sha256::new().chain_update(header).chain_update(content).finalize().into()),
+    }
 }
 
 /// A name as git writes it.
 pub fn hex(id: &Id) -> String {
-    id.iter().map(|byte| format!("{byte:02x}")).collect()
+    id.bytes().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Reads a name as git writes it.
 pub fn from_hex(text: &[u8]) -> Option<Id> {
-    let mut id = Id::default();
-    for (byte, pair) in id.iter_mut().zip(text.get(..40)?.chunks_exact(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    let digits = text.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
+    let pair = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    let bytes: Vec<u8> = text[..digits].chunks_exact(2).map(pair).collect::<Option<_>>()?;
+    match digits {
+        40 => Id::read(Naming::Sha1, &bytes),
+        64 => Id::read(Naming::Sha256, &bytes),
+        _ => None,
     }
-    Some(id)
 }
 
 #[cfg(test)]
@@ -100,12 +172,27 @@ mod tests {
     #[test]
     fn names_are_those_that_git_gives() {
         // The two objects that every repository knows.
-        assert_eq!(hex(&id(Kind::Blob, b"")), "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391");
-        assert_eq!(hex(&id(Kind::Tree, b"")), "4b825dc642cb6eb9a060e54bf8d69288fbee4904");
+        assert_eq!(hex(&id(Naming::Sha1, Kind::Blob, b"")), "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391");
+        assert_eq!(hex(&id(Naming::Sha1, Kind::Tree, b"")), "4b825dc642cb6eb9a060e54bf8d69288fbee4904");
+        let long = "473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813";
+        assert_eq!(hex(&id(Naming::Sha256, Kind::Blob, b"")), long);
+        assert_eq!(from_hex(long.as_bytes()), Some(id(Naming::Sha256, Kind::Blob, b"")));
+        assert_eq!(from_hex(&long.as_bytes()[..50]), None);
         assert_eq!(
             from_hex(b"e69de29bb2d1d6434b8b29ae775ad8c2e48c5391\n").map(|id| hex(&id)).as_deref(),
             Some("e69de29bb2d1d6434b8b29ae775ad8c2e48c5391")
         );
+    }
+
+    #[test]
+    fn packs_are_named_by_a_hash_and_bundles_say_where_theirs_is() {
+        for (name, naming) in [("4b825dc642cb6eb9a060e54bf8d69288fbee4904", Some(Naming::Sha1)), ("1", None)] {
+            assert_eq!(Naming::of_pack(format!("/srv/.git/objects/pack/pack-{name}.pack").as_bytes()), naming);
+        }
+        let bundle = b"# v3 git bundle\n@object-format=sha1\n-4b825dc642cb6eb9a060e54bf8d69288fbee4904 x\n\nPACK\0\0\0\x02\0\0\0\0";
+        assert!(is_bundle(bundle));
+        assert_eq!(bundled(bundle).map(|pack| &bundle[pack..pack + 4]), Some(&b"PACK"[..]));
+        assert_eq!(bundled(b"# v2 git bundle\n\nPAC"), None);
     }
 
     #[test]

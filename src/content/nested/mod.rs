@@ -14,6 +14,7 @@ pub mod zip;
 
 use std::ops::Range;
 
+use crate::content::{packages, sqlite};
 use crate::layer::decode::Compression;
 use crate::layer::walk;
 
@@ -34,12 +35,16 @@ pub enum Format {
     Rpm,
     /// A pack of git objects.
     GitPack,
+    /// A pack of git objects with what it is of.
+    GitBundle,
     /// A git object on its own.
     GitObject,
     /// A compiled Java class.
     JavaClass,
     /// Compiled Python.
     PythonCode,
+    /// A file of SQLite's.
+    Sqlite(sqlite::File),
     /// Something that is known to hold files, and that nothing here can read.
     Unread(&'static str),
 }
@@ -65,9 +70,14 @@ impl Format {
             b"0707" if cpio::is_header(head) => Some(Format::Cpio),
             [0xc7, 0x71, ..] if cpio::is_header(head) => Some(Format::Cpio),
             b"PACK" if git::is_pack(head) => Some(Format::GitPack),
+            b"# v2" | b"# v3" if git::is_bundle(head) => Some(Format::GitBundle),
             [0xca, 0xfe, 0xba, 0xbe] if strings::is_class(head) => Some(Format::JavaClass),
             [_, _, b'\r', b'\n'] if path.ends_with(b".pyc") => Some(Format::PythonCode),
             [0x78, ..] if git::is_loose(path, head) => Some(Format::GitObject),
+            // A package database is kept as it passes, in pieces.
+            [b'S', b'Q', b'L', b'i'] | [0x37, 0x7f, 0x06, _] | [0xd9, 0xd5, 0x05, 0xf9] | [0, 0, 0, 0] if !packages::is_large(path) => {
+                sqlite::File::sniff(path, head).map(Format::Sqlite)
+            }
             b"7z\xbc\xaf" if head.starts_with(b"7z\xbc\xaf\x27\x1c") => Some(Format::Unread("7z archive")),
             b"Rar!" if head.starts_with(b"Rar!\x1a\x07") => Some(Format::Unread("RAR archive")),
             b"hsqs" => Some(Format::Unread("squashfs image")),

@@ -177,7 +177,10 @@ fn central(bytes: &[u8], limit: usize, listing: &mut Listing) -> BTreeMap<usize,
         listing.problems.push(Problem::Damaged("it has no directory at its end"));
         return records;
     };
-    let Some((size, offset)) = little::<4>(bytes, end + 12).zip(little::<4>(bytes, end + 16)) else { return records };
+    let Some((size, offset)) = little::<4>(bytes, end + 12).zip(little::<4>(bytes, end + 16)) else {
+        listing.problems.push(Problem::Damaged("it ends within the record at its end"));
+        return records;
+    };
     listing.records.push(end..(end + END_LENGTH).min(bytes.len()));
     // The directory stands before its end; what its offset lacks to that is how much was put in front of the archive.
     let (mut size, mut offset, mut after) = (size, offset, end);
@@ -346,4 +349,131 @@ fn sequence(
 fn after_descriptor(bytes: &[u8], at: usize) -> usize {
     let is_record = |at: usize| bytes.get(at..).is_some_and(|rest| rest.starts_with(LOCAL) || rest.starts_with(CENTRAL));
     [12, 16, 20, 24].into_iter().map(|length| at + length).find(|&next| is_record(next)).unwrap_or(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the two tables say of a member.
+    #[derive(Clone, Default)]
+    struct Said {
+        name: &'static str,
+        flags: u16,
+        method: u16,
+        stored: u32,
+        size: u32,
+        extra: Vec<u8>,
+    }
+
+    impl Said {
+        fn new(name: &'static str, length: u32) -> Self {
+            Self { name, stored: length, size: length, ..Self::default() }
+        }
+
+        fn fields(&self) -> Vec<u8> {
+            let numbers = [20, self.flags, self.method, 0, 0, 0, 0].map(u16::to_le_bytes).concat();
+            let sizes = [self.stored, self.size].map(u32::to_le_bytes).concat();
+            let lengths = [self.name.len() as u16, self.extra.len() as u16].map(u16::to_le_bytes).concat();
+            [numbers, sizes, lengths].concat()
+        }
+
+        fn local(&self) -> Vec<u8> {
+            [LOCAL, &self.fields(), self.name.as_bytes(), &self.extra].concat()
+        }
+
+        fn central(&self, offset: u32) -> Vec<u8> {
+            [CENTRAL, &[20, 0], &self.fields(), &[0; 10], &offset.to_le_bytes(), self.name.as_bytes(), &self.extra].concat()
+        }
+    }
+
+    fn end(count: u16, size: usize, offset: usize) -> Vec<u8> {
+        let counts = [0, 0, count, count].map(u16::to_le_bytes).concat();
+        [END, &counts, &(size as u32).to_le_bytes(), &(offset as u32).to_le_bytes(), &[0, 0]].concat()
+    }
+
+    /// An archive of one member: what is said before it, its bytes, and what the directory says.
+    fn archive(local: &Said, data: &[u8], central: &Said) -> Vec<u8> {
+        let mut out = [&local.local(), data].concat();
+        let (start, directory) = (out.len(), central.central(0));
+        out.extend(&directory);
+        out.extend(end(1, directory.len(), start));
+        out
+    }
+
+    fn members(listing: &Listing) -> Vec<(&str, Range<usize>, Option<u64>)> {
+        let name = |member: &Member| std::str::from_utf8(&member.name).unwrap_or_default().to_owned().leak() as &str;
+        listing.members.iter().map(|member| (name(member), member.data.clone(), member.size)).collect()
+    }
+
+    #[test]
+    fn a_sound_archive_has_no_gaps() {
+        let said = Said::new("a.txt", 3);
+        let bytes = archive(&said, b"abc", &said);
+        let listing = list(&bytes, 10);
+        assert_eq!((members(&listing), listing.problems.len()), (vec![("a.txt", 35..38, Some(3))], 0));
+        let used = listing.records.iter().cloned().chain(listing.members.iter().map(|member| member.data.clone())).collect();
+        assert!(super::super::gaps(bytes.len(), used).is_empty());
+        assert!(ends_as_zip(&bytes) && !ends_as_zip(&bytes[1..bytes.len() - 1]));
+    }
+
+    #[test]
+    fn what_stands_before_an_archive_moves_it() {
+        let said = Said::new("a.txt", 3);
+        let bytes = [b"#!/bin/sh\n".to_vec(), archive(&said, b"abc", &said)].concat();
+        let listing = list(&bytes, 10);
+        assert_eq!((members(&listing), listing.problems.len()), (vec![("a.txt", 45..48, Some(3))], 0));
+    }
+
+    #[test]
+    fn a_size_that_comes_after_the_bytes_is_that_of_the_directory() {
+        let local = Said { flags: 8, ..Said::new("a", 0) };
+        let central = Said { flags: 8, ..Said::new("a", 3) };
+        for mark in [DESCRIPTOR, b""] {
+            let data = [b"abc", mark, &[0; 4], &3u32.to_le_bytes(), &3u32.to_le_bytes()].concat();
+            let bytes = archive(&local, &data, &central);
+            let listing = list(&bytes, 10);
+            assert_eq!((members(&listing), listing.problems.len()), (vec![("a", 31..34, Some(3))], 0));
+        }
+    }
+
+    #[test]
+    fn numbers_of_eight_bytes_are_read() {
+        let extra = [&[1, 0, 16, 0][..], &3u64.to_le_bytes(), &3u64.to_le_bytes()].concat();
+        let said = Said { extra, ..Said::new("a", 0xFFFF_FFFF) };
+        let listing = list(&archive(&said, b"abc", &said), 10);
+        assert_eq!((members(&listing), listing.problems.len()), (vec![("a", 51..54, Some(3))], 0));
+    }
+
+    #[test]
+    fn that_the_two_tables_differ_is_said() {
+        let said = Said::new("a", 3);
+        for (other, what) in [
+            (Said { name: "b", ..said.clone() }, "another name"),
+            (Said { size: 4, ..said.clone() }, "other sizes"),
+            (Said { method: 8, ..said.clone() }, "another compression"),
+        ] {
+            let listing = list(&archive(&said, b"abc", &other), 10);
+            assert!(matches!(&listing.problems[..], [Problem::Contradicts(text)] if text.contains(what)), "{:?}", listing.problems);
+            assert_eq!(listing.members.len(), 1);
+        }
+        // A member that the directory leaves out, and one that only the directory has.
+        let hidden = [said.local(), b"abc".to_vec(), archive(&said, b"abc", &said)].concat();
+        assert_eq!(list(&hidden, 10).members.len(), 2);
+        let mut damaged = archive(&said, b"abc", &said);
+        damaged[0] = b'X';
+        assert!(matches!(list(&damaged, 10).problems[..], [Problem::Damaged(_)]));
+    }
+
+    #[test]
+    fn an_archive_cut_anywhere_ends() {
+        let said = Said::new("a.txt", 3);
+        let bytes = archive(&said, b"abc", &said);
+        // The last two bytes say how long a comment is that is not there.
+        for cut in 0..bytes.len() - 2 {
+            let listing = list(&bytes[..cut], 10);
+            assert!(listing.members.iter().all(|member| member.data.end <= cut));
+            assert!(!listing.problems.is_empty(), "cut at {cut}");
+        }
+    }
 }

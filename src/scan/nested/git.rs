@@ -8,7 +8,7 @@ use flate2::bufread::ZlibDecoder;
 
 use super::{Decoding, Matcher};
 use crate::content::nested::budget::{Budget, Metered};
-use crate::content::nested::git::{self, Kind, Object};
+use crate::content::nested::git::{self, Kind, Naming, Object, Taken, Turn};
 use crate::content::nested::{Format, Problem, just};
 use crate::finding::Reason;
 use crate::layer::walk::MAX_WHOLE;
@@ -44,7 +44,7 @@ impl Matcher<'_, '_> {
     /// The content of a loose object.
     fn content(&mut self, outer: &Entry, entry: &Arc<Entry>, kind: Kind, content: &[u8]) {
         if let Some((folder, name)) = git::loose(&outer.path).filter(|_| outer.inside.is_none()) {
-            let id = git::from_hex(name.as_bytes()).unwrap_or_else(|| git::id(kind, content));
+            let id = git::from_hex(name.as_bytes()).unwrap_or_else(|| git::id(Naming::Sha1, kind, content));
             match kind {
                 Kind::Tree => self.found.history(folder).tree(id, content),
                 Kind::Commit => self.found.history(folder).commit(id, content),
@@ -60,7 +60,8 @@ impl Matcher<'_, '_> {
     /// A pack of objects.
     pub(super) fn pack(&mut self, entry: &Arc<Entry>, bytes: &[u8], budget: &Arc<Budget>) -> Vec<Range<usize>> {
         let mut history = git::History::default();
-        let packed = git::read(bytes, budget, &mut |object| self.packed(entry, &mut history, &object));
+        let naming = Naming::of_pack(entry.rule_path());
+        let packed = git::read(bytes, naming, budget, &mut |object, turn| self.packed(entry, &mut history, &object, turn));
         for pending in &packed.pending {
             let name = format!("object {} of the pack", pending.number);
             self.text(&Arc::new(entry.member(pending.number, name.as_bytes(), EntryKind::File)), &pending.added);
@@ -82,13 +83,17 @@ impl Matcher<'_, '_> {
         just(packed.read)
     }
 
-    fn packed(&mut self, entry: &Arc<Entry>, history: &mut git::History, object: &Object<'_>) {
+    fn packed(&mut self, entry: &Arc<Entry>, history: &mut git::History, object: &Object<'_>, turn: Turn) -> Taken {
         match object.kind {
             Kind::Tree => history.tree(object.id, object.content),
             Kind::Commit => history.commit(object.id, object.content),
             Kind::Blob | Kind::Tag => {}
         }
         let origin = if object.kind == Kind::Blob { history.origin(&object.id) } else { None };
+        // Git writes files before the trees that name them, and after.
+        if object.kind == Kind::Blob && origin.is_none() && turn == Turn::First {
+            return Taken::Later;
+        }
         let mut child = entry.member(object.number, git::hex(&object.id).as_bytes(), EntryKind::File);
         if let Some(inside) = &mut child.inside {
             inside.path = origin.as_ref().map_or_else(|| b"/".to_vec(), |origin| path::normalise(&origin.path));
@@ -96,8 +101,10 @@ impl Matcher<'_, '_> {
         }
         let child = Arc::new(child);
         if object.kind == Kind::Blob && Format::of(child.rule_path(), object.content).is_some() {
-            return self.file(&child, object.content);
+            self.file(&child, object.content);
+        } else {
+            self.parts(&child, object.content, object.new.iter().map(|new| (new.clone(), 0..object.content.len())));
         }
-        self.parts(&child, object.content, object.new.iter().map(|new| (new.clone(), 0..object.content.len())));
+        Taken::Now
     }
 }

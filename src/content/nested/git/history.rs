@@ -52,10 +52,10 @@ impl History {
     pub fn tree(&mut self, id: Id, content: &[u8]) {
         let mut rest = content;
         while let Some(end) = memchr::memchr(0, rest) {
-            let Some(child) = rest[end + 1..].first_chunk::<20>() else { return };
+            let Some(child) = Id::read(id.naming(), &rest[end + 1..]) else { return };
             let name = rest[..end].splitn(2, |&byte| byte == b' ').nth(1).unwrap_or_default();
-            self.parent(*child, id, name.to_vec());
-            rest = &rest[end + 21..];
+            self.parent(child, id, name.to_vec());
+            rest = &rest[end + 1 + id.naming().length()..];
         }
     }
 
@@ -141,15 +141,21 @@ impl History {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::super::{Kind, id};
+    use super::super::{Kind, Naming};
     use super::*;
 
     fn tree(name: &str, child: Id) -> Vec<u8> {
-        [format!("100644 {name}\0").as_bytes(), &child].concat()
+        [format!("100644 {name}\0").as_bytes(), child.bytes()].concat()
     }
 
     #[test]
     fn an_object_has_the_path_and_the_oldest_commit() {
+        for naming in [Naming::Sha1, Naming::Sha256] {
+            check(&|kind, content| super::super::id(naming, kind, content));
+        }
+    }
+
+    fn check(id: &dyn Fn(Kind, &[u8]) -> Id) {
         let blob = id(Kind::Blob, b"x");
         let inner = tree("app.py", blob);
         let inner_id = id(Kind::Tree, &inner);
@@ -174,7 +180,7 @@ mod tests {
     #[test]
     fn a_tree_that_holds_itself_ends() {
         let mut history = History::default();
-        history.tree([1; 20], &tree("a", [1; 20]));
-        assert_eq!(history.origin(&[1; 20]), None);
+        history.tree(Id::Sha1([1; 20]), &tree("a", Id::Sha1([1; 20])));
+        assert_eq!(history.origin(&Id::Sha1([1; 20])), None);
     }
 }

@@ -8,7 +8,7 @@ use flate2::{Decompress, FlushDecompress, Status};
 
 use super::super::Problem;
 use super::super::budget::Budget;
-use super::{Id, Kind, id};
+use super::{Id, Kind, Naming, from_hex, id};
 
 /// Bytes of the header.
 const HEADER: usize = 12;
@@ -33,6 +33,27 @@ pub struct Object<'o> {
     pub content: &'o [u8],
     /// What of the content is in no object before; all of it, for one that is stored as a whole.
     pub new: Vec<Range<usize>>,
+}
+
+/// What becomes of an object that is handed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// It was looked at.
+    Now,
+    /// It is wanted again when all others have been handed on: what it is called is not known yet.
+    Later,
+}
+
+/// Takes objects; whether all others have been handed on before, so that none is wanted later, stands beside them.
+type Take<'t> = &'t mut dyn FnMut(Object<'_>, Turn) -> Taken;
+
+/// When an object is handed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// In the order of the pack.
+    First,
+    /// After all others, as it was wanted.
+    Last,
 }
 
 /// What could not be put together: a difference to something that is not there. Holds the bytes that it adds.
@@ -75,10 +96,11 @@ struct Slot {
     data: usize,
 }
 
-/// Reads a pack, and hands each object to `found`.
-pub fn read(bytes: &[u8], budget: &Budget, found: &mut dyn FnMut(Object<'_>)) -> Packed {
+/// Reads a pack, and hands each object to `found`. How its objects are named is not said in it: if it is not known, the first commit shows it.
+pub fn read(bytes: &[u8], naming: Option<Naming>, budget: &Budget, found: Take<'_>) -> Packed {
     let mut reader = Reader {
         bytes,
+        naming: naming.unwrap_or(Naming::Sha1),
         budget,
         slots: BTreeMap::new(),
         names: HashMap::new(),
@@ -86,14 +108,19 @@ pub fn read(bytes: &[u8], budget: &Budget, found: &mut dyn FnMut(Object<'_>)) ->
         order: VecDeque::new(),
         cached: 0,
         waiting: Vec::new(),
+        later: Vec::new(),
         out: Packed::default(),
     };
+    if naming.is_none() {
+        reader.naming = reader.shown().unwrap_or(Naming::Sha1);
+    }
     reader.all(found);
     reader.out
 }
 
 struct Reader<'p> {
     bytes: &'p [u8],
+    naming: Naming,
     budget: &'p Budget,
     slots: BTreeMap<usize, Slot>,
     names: HashMap<Id, usize>,
@@ -102,11 +129,13 @@ struct Reader<'p> {
     cached: usize,
     /// Offsets of objects that build on a name that was not seen yet.
     waiting: Vec<usize>,
+    /// Objects that are wanted again: offset, position, and what is new in them.
+    later: Vec<(usize, u32, Vec<Range<usize>>)>,
     out: Packed,
 }
 
 impl Reader<'_> {
-    fn all(&mut self, found: &mut dyn FnMut(Object<'_>)) {
+    fn all(&mut self, found: Take<'_>) {
         let count = self.bytes.get(8..HEADER).map_or(0, |field| field.iter().fold(0u32, |count, &byte| count << 8 | u32::from(byte)));
         let mut at = HEADER.min(self.bytes.len());
         for number in 0..count {
@@ -124,10 +153,27 @@ impl Reader<'_> {
         let is_end = self.slots.len() as u32 == count && self.bytes.len() >= at && self.bytes.len() - at <= 32;
         self.out.read = 0..if is_end { self.bytes.len() } else { at };
         self.late(found);
+        for (at, number, new) in std::mem::take(&mut self.later) {
+            if let Some((kind, content)) = self.resolve(at) {
+                let id = id(self.naming, kind, &content);
+                found(Object { kind, id, number, content: &content, new }, Turn::Last);
+            }
+        }
+    }
+
+    /// How objects are named, by the first one if that is a commit, as it is in what git writes.
+    fn shown(&self) -> Option<Naming> {
+        let (stored, size, data) = self.header(HEADER)?;
+        let limit = self.budget.bounds().held_bytes;
+        if stored != Stored::Whole(Kind::Commit) || size as u64 > limit {
+            return None;
+        }
+        let (content, _) = inflate(self.bytes.get(data..)?, size, self.budget)?;
+        from_hex(content.strip_prefix(b"tree ")?).map(|id| id.naming())
     }
 
     /// Reads the object at `at`: what it is, and where the next one begins. Hands it on if it can be put together.
-    fn slot(&mut self, at: usize, number: u32, found: &mut dyn FnMut(Object<'_>)) -> Option<(Slot, usize)> {
+    fn slot(&mut self, at: usize, number: u32, found: Take<'_>) -> Option<(Slot, usize)> {
         let (stored, size, data) = self.header(at)?;
         let slot = Slot { number, stored, size, data };
         let limit = usize::try_from(self.budget.bounds().held_bytes).unwrap_or(usize::MAX);
@@ -153,7 +199,7 @@ impl Reader<'_> {
     }
 
     /// Objects that build on one that came after them. Each pass puts one link of a chain together; what is left then has no beginning.
-    fn late(&mut self, found: &mut dyn FnMut(Object<'_>)) {
+    fn late(&mut self, found: Take<'_>) {
         loop {
             let waiting = std::mem::take(&mut self.waiting);
             let before = waiting.len();
@@ -187,7 +233,7 @@ impl Reader<'_> {
         self.out.pending.push(Pending { number, added });
     }
 
-    fn difference(&mut self, at: usize, number: u32, kind: Kind, base: &[u8], delta: &[u8], found: &mut dyn FnMut(Object<'_>)) {
+    fn difference(&mut self, at: usize, number: u32, kind: Kind, base: &[u8], delta: &[u8], found: Take<'_>) {
         match self.apply(base, delta) {
             Some((content, new)) => self.whole(at, number, kind, content, Some(new), found),
             None => {
@@ -196,19 +242,13 @@ impl Reader<'_> {
         }
     }
 
-    fn whole(
-        &mut self,
-        at: usize,
-        number: u32,
-        kind: Kind,
-        content: Vec<u8>,
-        new: Option<Vec<Range<usize>>>,
-        found: &mut dyn FnMut(Object<'_>),
-    ) {
-        let id = id(kind, &content);
+    fn whole(&mut self, at: usize, number: u32, kind: Kind, content: Vec<u8>, new: Option<Vec<Range<usize>>>, found: Take<'_>) {
+        let id = id(self.naming, kind, &content);
         self.names.insert(id, at);
         let new = new.unwrap_or_else(|| super::super::just(0..content.len()));
-        found(Object { kind, id, number, content: &content, new });
+        if found(Object { kind, id, number, content: &content, new: new.clone() }, Turn::First) == Taken::Later {
+            self.later.push((at, number, new));
+        }
         self.keep(at, kind, Arc::new(content));
     }
 
@@ -324,7 +364,7 @@ impl Reader<'_> {
                 let base = at.checked_sub(usize::try_from(back).ok().filter(|back| *back > 0)?)?;
                 (Stored::From(base), size, at_byte + 1)
             }
-            7 => (Stored::To(*self.bytes.get(data..)?.first_chunk::<20>()?), size, data + 20),
+            7 => (Stored::To(Id::read(self.naming, self.bytes.get(data..)?)?), size, data + self.naming.length()),
             _ => return None,
         })
     }
@@ -448,5 +488,143 @@ fn number(bytes: &[u8], at: usize) -> Option<(u64, usize)> {
         if byte & 0x80 == 0 {
             return Some((value, at));
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::ZlibEncoder;
+
+    use super::super::super::budget::Bounds;
+    use super::*;
+
+    /// An object: its kind, what stands between its header and its content, and that.
+    type Part = (u8, Vec<u8>, Vec<u8>);
+
+    fn object((kind, base, content): &Part) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut size = content.len() >> 4;
+        let mut byte = kind << 4 | (content.len() & 15) as u8;
+        while size > 0 {
+            out.push(byte | 0x80);
+            byte = (size & 0x7f) as u8;
+            size >>= 7;
+        }
+        out.push(byte);
+        out.extend(base);
+        let mut encoder = ZlibEncoder::new(out, Compression::default());
+        encoder.write_all(content).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn pack(parts: &[Part]) -> Vec<u8> {
+        let objects = parts.iter().map(object).collect::<Vec<_>>().concat();
+        [&b"PACK\0\0\0\x02"[..], &(parts.len() as u32).to_be_bytes(), &objects, &[0; 20]].concat()
+    }
+
+    /// Keeps so many bytes of a base and adds others.
+    fn delta(base: usize, keep: u8, added: &[u8]) -> Vec<u8> {
+        [&[base as u8, keep + added.len() as u8, 0x90, keep, added.len() as u8][..], added].concat()
+    }
+
+    /// What is found: each object's number, content, and what is new in it.
+    fn found(bytes: &[u8], naming: Option<Naming>) -> (Vec<(u32, String, Vec<Range<usize>>)>, Packed) {
+        taken(bytes, naming, Taken::Now)
+    }
+
+    /// The same, where the second object is taken now or later.
+    fn taken(bytes: &[u8], naming: Option<Naming>, later: Taken) -> (Vec<(u32, String, Vec<Range<usize>>)>, Packed) {
+        let budget = Budget::new(Bounds::default(), bytes.len() as u64);
+        let mut all = Vec::new();
+        let packed = read(bytes, naming, &budget, &mut |object, turn| {
+            if object.number == 1 && turn == Turn::First && later == Taken::Later {
+                return later;
+            }
+            assert_eq!(object.id, id(object.id.naming(), object.kind, object.content));
+            all.push((object.number, String::from_utf8(object.content.to_vec()).unwrap(), object.new));
+            Taken::Now
+        });
+        (all, packed)
+    }
+
+    #[test]
+    fn differences_are_put_together_wherever_their_base_stands() {
+        for naming in [Naming::Sha1, Naming::Sha256] {
+            let name = |content: &[u8]| id(naming, Kind::Blob, content).bytes().to_vec();
+            let first = (3, Vec::new(), b"one two".to_vec());
+            let back = object(&first).len() as u8;
+            let parts = [
+                (7, name(b"one three"), delta(9, 4, b"four")),
+                first,
+                (6, vec![back], delta(7, 4, b"three")),
+                (7, name(b"one two"), delta(7, 3, b"!")),
+            ];
+            let bytes = pack(&parts);
+            let (all, packed) = found(&bytes, Some(naming));
+            let contents: Vec<(u32, &str)> = all.iter().map(|(number, content, _)| (*number, content.as_str())).collect();
+            assert_eq!(contents, [(1, "one two"), (2, "one three"), (3, "one!"), (0, "one four")], "{naming:?}");
+            assert_eq!((packed.read, packed.pending.len(), packed.problems.len()), (0..bytes.len(), 0, 0));
+            // What is round what is new is looked at too, and these are short.
+            assert!(all.iter().all(|(_, content, new)| *new == [0..content.len()]));
+        }
+    }
+
+    #[test]
+    fn an_object_that_is_wanted_later_comes_last() {
+        let first = (3, Vec::new(), b"one two".to_vec());
+        let back = object(&first).len() as u8;
+        let parts = [first, (6, vec![back], delta(7, 4, b"three")), (3, Vec::new(), b"four".to_vec())];
+        let (all, _) = taken(&pack(&parts), None, Taken::Later);
+        let contents: Vec<(u32, &str)> = all.iter().map(|(number, content, _)| (*number, content.as_str())).collect();
+        assert_eq!(contents, [(0, "one two"), (2, "four"), (1, "one three")]);
+    }
+
+    #[test]
+    fn a_commit_shows_how_objects_are_named() {
+        for naming in [Naming::Sha1, Naming::Sha256] {
+            let tree = super::super::hex(&id(naming, Kind::Tree, b""));
+            let commit = (1, Vec::new(), format!("tree {tree}\n\nx").into_bytes());
+            let parts =
+                [commit, (7, id(naming, Kind::Blob, b"abcd").bytes().to_vec(), delta(4, 2, b"x")), (3, Vec::new(), b"abcd".to_vec())];
+            let (all, packed) = found(&pack(&parts), None);
+            assert_eq!((all.len(), packed.problems.len()), (3, 0), "{naming:?}");
+            assert_eq!(all[2].1, "abx");
+        }
+    }
+
+    #[test]
+    fn what_builds_on_nothing_gives_what_it_adds() {
+        let parts = [(7, vec![9; 20], delta(50, 20, b"new text")), (3, Vec::new(), b"whole".to_vec())];
+        let (all, packed) = found(&pack(&parts), None);
+        assert_eq!((all.len(), packed.pending.len(), packed.problems.len()), (1, 1, 1));
+        assert_eq!((packed.pending[0].number, packed.pending[0].added.as_slice()), (0, &b"new text"[..]));
+    }
+
+    #[test]
+    fn a_pack_that_is_cut_or_lies_ends_and_gives_what_is_there() {
+        let text = b"some text that is long enough to be cut anywhere".to_vec();
+        let parts = [(3, Vec::new(), b"first".to_vec()), (3, Vec::new(), text)];
+        let bytes = pack(&parts);
+        let second = bytes.len() - 20;
+        for cut in 0..second {
+            let (all, packed) = found(&bytes[..cut], None);
+            assert!(all.len() < 2 && packed.read.end <= cut);
+            assert!(cut < 12 || !packed.problems.is_empty(), "cut at {cut}");
+        }
+        // An object that says that it is larger than it is; one that is its own base; numbers without an end.
+        let mut long = bytes.clone();
+        long[12] |= 15;
+        assert_eq!(found(&long, None).1.problems.len(), 1);
+        assert_eq!(found(&pack(&[(6, vec![0], delta(4, 2, b"x"))]), None).1.problems.len(), 1);
+        assert_eq!(found(&[b"PACK\0\0\0\x02\0\0\0\x01".to_vec(), vec![0xff; 200]].concat(), None).1.problems.len(), 1);
+        // A difference whose result is as large as it can be said to be.
+        let huge = [&[4][..], &[0xff; 8], &[0x01, 0x90, 0x04]].concat();
+        let (all, packed) =
+            found(&pack(&[(3, Vec::new(), b"base".to_vec()), (7, id(Naming::Sha1, Kind::Blob, b"base").bytes().to_vec(), huge)]), None);
+        assert_eq!((all.len(), packed.too_large), (1, 1));
     }
 }
