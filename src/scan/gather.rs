@@ -449,7 +449,18 @@ fn fold(raws: Vec<(Raw, Vec<u32>)>, pieces: Option<&BTreeMap<u64, Lines>>) -> Ve
         }
         let (hashes, member, nested_image) = (None, None, None);
         let also = Vec::new();
-        found.push(Found { entry: raw.entry, is_masked: false, part: raw.part, position, also, candidate, matched_too, hashes, member, nested_image });
+        found.push(Found {
+            entry: raw.entry,
+            is_masked: false,
+            part: raw.part,
+            position,
+            also,
+            candidate,
+            matched_too,
+            hashes,
+            member,
+            nested_image,
+        });
     }
     found
 }

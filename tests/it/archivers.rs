@@ -139,7 +139,8 @@ fn zip_members_of_every_method_are_undone() {
     let text = format!("{}\ntoken={secret}\n", noise(200_000));
     let line = text.lines().count();
     temp.file("t.txt", &text);
-    let program = "import sys, zipfile\nwith zipfile.ZipFile(sys.argv[2], 'w', int(sys.argv[1])) as archive: archive.write('t.txt', 'd/t.txt')";
+    let program =
+        "import sys, zipfile\nwith zipfile.ZipFile(sys.argv[2], 'w', int(sys.argv[1])) as archive: archive.write('t.txt', 'd/t.txt')";
     for method in ["0", "8", "12", "14"] {
         run(&temp.path(""), "python3", &["-c", program, method, "p.zip"]);
         check("/p.zip", &std::fs::read(temp.path("p.zip")).unwrap(), &secret, &format!("!d/t.txt:{line}"));

@@ -236,9 +236,11 @@ fn droste(count: usize) -> Vec<u8> {
 
 #[test]
 fn streams_that_expand_without_an_end_end_at_the_bound() {
-    survive("/bomb.lzma", &layersift::source::builder::compress(&zeros(100 << 20), layersift::layer::decode::Compression::Lzma).unwrap(), &[
-        Reason::TooLarge,
-    ]);
+    survive(
+        "/bomb.lzma",
+        &layersift::source::builder::compress(&zeros(100 << 20), layersift::layer::decode::Compression::Lzma).unwrap(),
+        &[Reason::TooLarge],
+    );
 }
 
 #[test]

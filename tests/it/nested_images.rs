@@ -97,7 +97,9 @@ fn every_form_of_an_archive_in_a_file_is_an_image() {
                 ("oci", image.oci_archive().unwrap()),
             ];
             for (form, archive) in forms {
-                for (path, bytes) in [("/opt/i.tar", archive.clone()), ("/opt/i.tar.gz", gzip(&archive)), ("/z.zip", zip(&[("i.tar", &archive)]))] {
+                for (path, bytes) in
+                    [("/opt/i.tar", archive.clone()), ("/opt/i.tar.gz", gzip(&archive)), ("/z.zip", zip(&[("i.tar", &archive)]))]
+                {
                     check(&outer(&[(path, &bytes)], Compression::None), &secrets, &format!("{form} {path} {inner:?} {noise}"));
                 }
                 check(&outer(&[("/opt/i.tar", &archive)], Compression::Gzip), &secrets, &format!("{form} in gzip {inner:?} {noise}"));
@@ -222,5 +224,26 @@ fn documents_that_lie_lead_nowhere() {
         let scan = outer(&[("/i.tar", &tar(&files))], Compression::None);
         only(&scan, &canary);
         assert!(!reasons(&scan).contains(&Reason::DamagedFile), "{:?}", scan.coverage.skipped);
+    }
+}
+
+#[test]
+fn what_stands_in_the_config_of_a_nested_image_is_found_as_in_its_own() {
+    let mut random = Random::new(8);
+    let mut password = || random.text(b"abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789", 20);
+    let [env, url, label, argument] = std::array::from_fn(|_| password());
+    let image = ImageBuilder::new()
+        .tag("inner:1")
+        .env("DB_PASSWORD", &env)
+        .env("URL", &format!("postgres://app:{url}@db.internal/x"))
+        .label("api_key", &label)
+        .history_arg("NPM_TOKEN", &argument)
+        .layer("COPY . /", |layer| layer.file("/a", "x"));
+    let archive = image.docker_archive().unwrap();
+    let (own, nested) = (scan_image(&image), outer(&[("/i.tar", &archive)], Compression::None));
+    for secret in [&env, &url, &label, &argument] {
+        let (own, nested) = (only(&own, secret), only(&nested, secret));
+        assert_eq!((&own.rule.id, own.severity, own.confidence), (&nested.rule.id, nested.severity, nested.confidence));
+        assert!(nested.nested_image.as_ref().is_some_and(|image| image.layer.is_none()), "{:?}", nested.place);
     }
 }

@@ -103,7 +103,8 @@ mod tests {
 
     #[test]
     fn files_stand_behind_the_tree() {
-        let tree = r#"{"files":{"a":{"files":{"b.js":{"offset":"2","size":3}}},"u":{"unpacked":true,"size":9},"x":{"offset":"4","size":9}}}"#;
+        let tree =
+            r#"{"files":{"a":{"files":{"b.js":{"offset":"2","size":3}}},"u":{"unpacked":true,"size":9},"x":{"offset":"4","size":9}}}"#;
         let bytes = archive(tree, b"..one");
         assert!(is_archive(&bytes) && !is_archive(&bytes[1..]));
         let listing = list(&bytes, 10);

@@ -73,9 +73,7 @@ impl Format {
             | [0x50..=0x5f, 0x2a, 0x4d, 0x18]
             | [0x5d, 0, 0, _]
             | [4, 0x22, 0x4d, 0x18]
-            | [2, 0x21, 0x4c, 0x18] => {
-                Some(Compression::sniff(head)).filter(|known| *known != Compression::None).map(Format::Compressed)
-            }
+            | [2, 0x21, 0x4c, 0x18] => Some(Compression::sniff(head)).filter(|known| *known != Compression::None).map(Format::Compressed),
             b"PK\x03\x04" | b"PK\x05\x06" => Some(Format::Zip),
             b"Cr24" if matches!(head.get(4..8), Some([2 | 3, 0, 0, 0])) => Some(Format::Zip),
             b"!<ar" if head.starts_with(ar::MAGIC) => Some(Format::Ar),
@@ -99,7 +97,9 @@ impl Format {
     /// What a file is that nothing but its name tells by its first bytes.
     fn by_name(path: &[u8], head: &[u8]) -> Option<Self> {
         match path {
-            [.., b'.', b'b', b'r'] if Compression::may_be_brotli(head) => Some(Format::Compressed(Compression::Brotli)),
+            [.., b'.', b'b', b'r'] if Compression::may_be_brotli(&head[..head.len().min(SNIFFED)]) => {
+                Some(Format::Compressed(Compression::Brotli))
+            }
             // Its mark comes after 32 KiB.
             [.., b'.', b'i' | b'I', b's' | b'S', b'o' | b'O'] => Some(Format::Iso),
             _ => None,

@@ -4,11 +4,14 @@
 //! Filters that turn the jumps of programs into addresses are left as they are: texts are the same without. What PPMd, BCJ2 and delta filters
 //! stored is not read.
 
+mod table;
+
 use std::io::{Cursor, Read};
 use std::ops::Range;
 
 use super::{Problem, little};
 use crate::layer::decode::{Compression, Decoder, NestedInput};
+use table::{Table, id};
 
 /// What an archive begins with.
 pub const MAGIC: &[u8] = b"7z\xbc\xaf\x27\x1c";
@@ -149,75 +152,6 @@ impl Coder {
             [4, 1, 9] => Box::new(deflate64::Deflate64Decoder::new(reader)),
             _ => return None,
         })
-    }
-}
-
-/// What the parts of a table are called.
-mod id {
-    pub(super) const END: u8 = 0;
-    pub(super) const HEADER: u8 = 1;
-    pub(super) const PROPERTIES: u8 = 2;
-    pub(super) const ADDITIONAL: u8 = 3;
-    pub(super) const MAIN: u8 = 4;
-    pub(super) const FILES: u8 = 5;
-    pub(super) const PACK: u8 = 6;
-    pub(super) const UNPACK: u8 = 7;
-    pub(super) const SUB_STREAMS: u8 = 8;
-    pub(super) const SIZE: u8 = 9;
-    pub(super) const CRC: u8 = 10;
-    pub(super) const FOLDER: u8 = 11;
-    pub(super) const UNPACK_SIZE: u8 = 12;
-    pub(super) const UNPACK_STREAMS: u8 = 13;
-    pub(super) const EMPTY_STREAM: u8 = 14;
-    pub(super) const NAMES: u8 = 17;
-    pub(super) const ENCODED_HEADER: u8 = 23;
-}
-
-/// Reads a table from its beginning.
-struct Table<'t> {
-    bytes: &'t [u8],
-    at: usize,
-}
-
-impl<'t> Table<'t> {
-    fn byte(&mut self) -> Option<u8> {
-        let byte = *self.bytes.get(self.at)?;
-        self.at += 1;
-        Some(byte)
-    }
-
-    fn take(&mut self, count: usize) -> Option<&'t [u8]> {
-        let bytes = self.bytes.get(self.at..self.at.checked_add(count)?)?;
-        self.at += count;
-        Some(bytes)
-    }
-
-    /// A number: the first byte's leading ones say how many bytes follow, its other bits are the highest.
-    fn number(&mut self) -> Option<u64> {
-        let first = self.byte()?;
-        let extra = first.leading_ones() as usize;
-        let low = self.take(extra)?.iter().rev().fold(0u64, |number, &byte| number << 8 | u64::from(byte));
-        let high = if extra >= 7 { 0 } else { u64::from(first & (0x7f >> extra)) << (8 * extra) };
-        Some(high | low)
-    }
-
-    /// How many of something there are, each of which takes a byte at least of what is left, `each` of them in all.
-    fn count(&mut self) -> Option<usize> {
-        let count = usize::try_from(self.number()?).ok()?;
-        (count <= self.bytes.len() - self.at).then_some(count)
-    }
-
-    /// A list of bits, most significant first.
-    fn bits(&mut self, count: usize) -> Option<Vec<bool>> {
-        let bytes = self.take(count.div_ceil(8))?;
-        Some((0..count).map(|bit| bytes[bit / 8] & 0x80 >> (bit % 8) != 0).collect())
-    }
-
-    /// Passes over checksums of `count` things; which of them have one.
-    fn sums(&mut self, count: usize) -> Option<Vec<bool>> {
-        let known = if self.byte()? != 0 { vec![true; count] } else { self.bits(count)? };
-        self.take(known.iter().filter(|is_known| **is_known).count().checked_mul(4)?)?;
-        Some(known)
     }
 }
 

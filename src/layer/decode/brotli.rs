@@ -33,8 +33,7 @@ impl Codec for Brotli {
     fn step(&mut self, input: &[u8], output: &mut [u8]) -> Step {
         let (mut left, mut consumed) = (input.len(), 0);
         let (mut room, mut produced, mut total) = (output.len(), 0, 0);
-        let result =
-            BrotliDecompressStream(&mut left, &mut consumed, input, &mut room, &mut produced, output, &mut total, &mut self.0);
+        let result = BrotliDecompressStream(&mut left, &mut consumed, input, &mut room, &mut produced, output, &mut total, &mut self.0);
         let progress = match result {
             BrotliResult::ResultSuccess => Progress::EndOfMember,
             BrotliResult::NeedsMoreInput | BrotliResult::NeedsMoreOutput => Progress::More,

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::super::{Exposure, Redactor, sanitise};
 use crate::finding::{
-    Allowed, BaseFacts, Coverage, DockerfileFix, Explanation, Finding, ImageFacts, KeyFacts, LayerFacts, NestedImage, NestedLayer, Novelty, Origin, Package, Part,
-    Place, Remembered, Scan, Skipped, Spot, StepFacts, Suppression, Visibility,
+    Allowed, BaseFacts, Coverage, DockerfileFix, Explanation, Finding, ImageFacts, KeyFacts, LayerFacts, NestedImage, NestedLayer, Novelty,
+    Origin, Package, Part, Place, Remembered, Scan, Skipped, Spot, StepFacts, Suppression, Visibility,
 };
 
 /// An instruction stands in full under `images`; repeated in each finding, a long one would make the report as long as their product.

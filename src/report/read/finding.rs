@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::super::sanitise;
 use super::{Problem, ours, shape};
 use crate::finding::{
-    Certainty, Counterpart, DockerfileFix, Evidence, Explanation, Finding, ImageFacts, KeyFacts, NestedImage, NestedLayer, Origin, Part, Place, Position, RuleFacts,
-    Secret, Spot, Suppression, Visibility,
+    Certainty, Counterpart, DockerfileFix, Evidence, Explanation, Finding, ImageFacts, KeyFacts, NestedImage, NestedLayer, Origin, Part,
+    Place, Position, RuleFacts, Secret, Spot, Suppression, Visibility,
 };
 
 /// All findings, in the order of the report. Findings of one rule share what is said of it.
@@ -46,7 +46,11 @@ fn finding(given: shape::Finding, images: &[ImageFacts], rules: &mut Rules) -> R
         also: also.collect::<Result<_, _>>()?,
         decoding: given.decoding.iter().map(|step| ours(step).into()).collect(),
         visibility: given.visibility.map(|given| visibility(&given, layers).map_err(|problem| problem.within("visibility"))).transpose()?,
-        nested_image: given.nested_image.map(|given| nested_image(given).map_err(|problem| problem.within("nested_image"))).transpose()?.map(Box::new),
+        nested_image: given
+            .nested_image
+            .map(|given| nested_image(given).map_err(|problem| problem.within("nested_image")))
+            .transpose()?
+            .map(Box::new),
         key: given.key.map(key),
         note: given.note,
         host: given.host,
@@ -187,7 +191,8 @@ fn nested_image(given: shape::NestedImage) -> Result<NestedImage, Problem> {
     };
     let (state, hidden_by) = given.visibility.map(|given| (given.state, given.layer.map(layer))).unzip();
     let hidden_by = hidden_by.flatten();
-    let by = || hidden_by.as_ref().map(|layer| layer.index).ok_or_else(|| Problem::new("visibility.layer", "expected the layer that did it"));
+    let by =
+        || hidden_by.as_ref().map(|layer| layer.index).ok_or_else(|| Problem::new("visibility.layer", "expected the layer that did it"));
     let visibility = match state.as_deref() {
         None => None,
         Some("in-final-image") => Some(Visibility::InFinalImage),

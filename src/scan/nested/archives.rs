@@ -8,9 +8,9 @@ use deflate64::Deflate64Decoder;
 
 use super::{Decoding, Matcher};
 use crate::content::nested::budget::{Budget, Metered};
-use crate::content::nested::zip::{self, Method};
 use crate::content::nested::listing::Listing;
 use crate::content::nested::seven_zip::{self, Group};
+use crate::content::nested::zip::{self, Method};
 use crate::content::nested::{Problem, ar, cpio, just};
 use crate::layer::decode::{Compression, Decoder, NestedInput};
 use crate::layer::{Entry, EntryKind};

@@ -10,7 +10,7 @@ use std::collections::btree_map::Entry as Slot;
 
 use super::super::gather::{Key, key};
 use crate::content::nested::images::{self, Document};
-use crate::finding::{NestedImage, NestedLayer};
+use crate::finding::{NestedImage, NestedLayer, Visibility};
 use crate::layer::index::PathIndex;
 use crate::layer::life::{self, Life};
 use crate::layer::{Entry, EntryKind, path};
@@ -115,7 +115,8 @@ impl Images {
                 continue;
             }
             let images = passing::images(&root);
-            let members: Vec<(Address, usize, Member)> = (0..).zip(&images).flat_map(|(number, image)| root.members(image, number)).collect();
+            let members: Vec<(Address, usize, Member)> =
+                (0..).zip(&images).flat_map(|(number, image)| root.members(image, number)).collect();
             resolved.roots.push((container.clone(), root.path.to_vec()));
             resolved.take(images, members);
         }
@@ -147,7 +148,6 @@ impl Root<'_> {
     fn members(&self, image: &Image, number: usize) -> Vec<(Address, usize, Member)> {
         let layers = image.layers.iter().enumerate().filter_map(|(index, layer)| Some((layer.blob.as_ref()?, Member::Layer(index))));
         let layers = layers.map(|(blob, member)| (self.address(&blob.0), number, member));
-        // The config is the one that says the same of the layers; manifests say nothing of it by name.
         let of_image = |bytes: &Vec<u8>| image.documents.iter().any(|document| document.bytes == *bytes);
         let beside = |address: &Address| address.0 == *self.container && address.1.starts_with(self.path);
         let documents = self.documents.iter().filter(|(address, bytes)| beside(address) && of_image(bytes));
@@ -201,6 +201,10 @@ impl Resolved {
             let address = address_at(entry, depth);
             let &(number, member) = self.members.get(&address)?;
             let image = self.images.get(number)?;
+            // A blob that comes again under its name is the later one.
+            if self.layers.get(&address).is_some_and(|(place, _)| !is_within(entry, place)) {
+                return None;
+            }
             let (layer, visibility) = match member {
                 Member::Document if depth == entry.members().len() => (None, None),
                 Member::Document => return None,
@@ -219,14 +223,10 @@ impl Resolved {
     }
 
     /// What becomes of an entry of a nested layer; none if not all layers above it are known, or it is none.
-    fn visibility(&self, entry: &Entry, depth: usize, number: usize, layer: usize, address: &Address) -> Option<crate::finding::Visibility> {
+    fn visibility(&self, entry: &Entry, depth: usize, number: usize, layer: usize, address: &Address) -> Option<Visibility> {
         let (place, _) = self.layers.get(address)?;
-        let (order, within) = entry.key();
-        let position = *within.strip_prefix(place.1.as_slice())?.first()?;
+        let position = *entry.key().1.strip_prefix(place.1.as_slice())?.first()?;
         let path = path::normalise(entry.members().get(depth)?);
-        if order != place.0 {
-            return None;
-        }
         let blobs = self.blobs.get(number)?;
         let layers = &self.images.get(number)?.layers;
         let index = |blob: &Option<Address>| Some(&self.layers.get(blob.as_ref()?)?.1);
@@ -242,6 +242,12 @@ impl Resolved {
         let is_file = entry.kind == EntryKind::File || depth + 1 < entry.members().len();
         Some(life::visibility(&if is_file { life.names(&path, layer, position) } else { vec![life.name(&path, layer, position)] }))
     }
+}
+
+/// Whether an entry is the archive at a place, or stands in it.
+fn is_within(entry: &Entry, (file, within): &Key) -> bool {
+    let (order, key) = entry.key();
+    order == *file && key.starts_with(within)
 }
 
 fn facts(index: usize, layer: &Layer) -> NestedLayer {

@@ -115,7 +115,14 @@ impl Streamer<'_, '_> {
     }
 
     /// A container that has to lie in memory as a whole.
-    fn held(&self, entry: &Arc<Entry>, format: Format, reader: &mut (dyn Read + Send), sink: &mut Lent<'_, '_, '_, '_>, found: &mut Gatherer) {
+    fn held(
+        &self,
+        entry: &Arc<Entry>,
+        format: Format,
+        reader: &mut (dyn Read + Send),
+        sink: &mut Lent<'_, '_, '_, '_>,
+        found: &mut Gatherer,
+    ) {
         let limit = self.budget.bounds().held_bytes;
         let mut bytes = sink.buffer();
         let is_sound = reader.take(limit + 1).read_to_end(&mut bytes).is_ok();

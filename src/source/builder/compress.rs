@@ -42,7 +42,8 @@ mod tests {
 
     #[test]
     fn what_is_written_is_what_is_sniffed() {
-        for compression in [Compression::None, Compression::Gzip, Compression::Zstd, Compression::Xz, Compression::Bzip2, Compression::Lzma] {
+        for compression in [Compression::None, Compression::Gzip, Compression::Zstd, Compression::Xz, Compression::Bzip2, Compression::Lzma]
+        {
             assert_eq!(Compression::sniff(&compress(b"some bytes", compression).unwrap()), compression);
         }
     }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use flate2::bufread::DeflateDecoder;
 
 use super::{Gatherer, Lent, Streamer, one_file};
-use crate::content::nested::budget::Metered;
 use crate::content::nested::Problem;
+use crate::content::nested::budget::Metered;
 use crate::content::nested::zip::{Local, Method};
 use crate::finding::Reason;
 use crate::layer::decode::Input;
@@ -16,13 +16,7 @@ use crate::layer::walk::Sink as _;
 use crate::layer::{Entry, EntryKind};
 
 impl Streamer<'_, '_> {
-    pub(super) fn zip(
-        &self,
-        entry: &Arc<Entry>,
-        reader: &mut (dyn Read + Send),
-        sink: &mut Lent<'_, '_, '_, '_>,
-        found: &mut Gatherer,
-    ) {
+    pub(super) fn zip(&self, entry: &Arc<Entry>, reader: &mut (dyn Read + Send), sink: &mut Lent<'_, '_, '_, '_>, found: &mut Gatherer) {
         let limit = self.budget.bounds().held_bytes;
         let detail = format!(
             "it is longer than the {limit} bytes that are held of a file at once: its members were read one after the other, and not \
@@ -80,7 +74,13 @@ impl Streamer<'_, '_> {
     }
 
     /// Whether a deflated member ended as it should.
-    fn inflated(&self, entry: &Arc<Entry>, input: &mut (dyn BufRead + Send), sink: &mut Lent<'_, '_, '_, '_>, found: &mut Gatherer) -> bool {
+    fn inflated(
+        &self,
+        entry: &Arc<Entry>,
+        input: &mut (dyn BufRead + Send),
+        sink: &mut Lent<'_, '_, '_, '_>,
+        found: &mut Gatherer,
+    ) -> bool {
         let mut reader = Metered::new(DeflateDecoder::new(input), &self.budget);
         self.long(entry, &mut reader, sink, found);
         let mut more = [0];
