@@ -1,10 +1,12 @@
 //! Where the members of an asar archive lie, in which Electron programs keep their sources: a length-prefixed JSON tree of names, offsets and
 //! sizes, and the files one after the other behind it (Electron's `asar` README, "Format").
 
-use serde_json::{Map, Value};
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::listing::{Listing, Stored};
-use super::{Problem, little};
+use super::little;
 
 /// Longest tree that is read.
 const MAX_TREE: usize = 16 << 20;
@@ -24,18 +26,19 @@ pub fn list(bytes: &[u8], limit: usize) -> Listing {
     let tree = little::<4>(bytes, 12).and_then(|length| bytes.get(PREFIX..)?.get(..usize::try_from(length).ok()?));
     let files = little::<4>(bytes, 4).and_then(|length| usize::try_from(length + 8).ok());
     let (Some(tree), Some(files)) = (tree, files) else {
-        listing.problems.push(Problem::Damaged("it ends within its table of files"));
+        listing.problem("it ends within its table of files");
         return listing;
     };
     if tree.len() > MAX_TREE {
-        listing.problems.push(Problem::Damaged("its table of files is longer than 16 MiB"));
+        listing.problem("its table of files is longer than 16 MiB");
         return listing;
     }
-    match serde_json::from_slice::<Value>(tree) {
-        Ok(tree) => folder(&tree, &mut Vec::new(), &Archive { bytes, files, limit }, &mut listing),
-        Err(_) => listing.problems.push(Problem::Damaged("its table of files is not JSON")),
+    let archive = Archive { bytes, files, limit };
+    let mut json = serde_json::Deserializer::from_slice(tree);
+    let node = Node { archive: &archive, path: &mut Vec::new(), listing: &mut listing };
+    if node.deserialize(&mut json).is_err() {
+        listing.problem("its table of files is not JSON, or too deep");
     }
-    listing.problems.dedup();
     listing
 }
 
@@ -46,47 +49,180 @@ struct Archive<'a> {
     limit: usize,
 }
 
-/// Lists what is below a folder. The tree is no deeper than the JSON parser allows.
-fn folder(node: &Value, path: &mut Vec<u8>, archive: &Archive<'_>, listing: &mut Listing) {
-    for (name, node) in node.get("files").and_then(Value::as_object).into_iter().flat_map(Map::iter) {
-        let length = path.len();
-        path.push(b'/');
-        path.extend(name.as_bytes());
-        if node.get("files").is_some() {
-            folder(node, path, archive, listing);
-        } else if listing.members.len() < archive.limit {
-            file(node, path, archive, listing);
-        }
-        path.truncate(length);
+/// A file or a folder of the tree. What it says is listed as it is read: a tree of values would be many times as long as its text. It is no
+/// deeper than the JSON parser allows.
+struct Node<'n, 'a> {
+    archive: &'n Archive<'a>,
+    path: &'n mut Vec<u8>,
+    listing: &'n mut Listing,
+}
+
+impl<'de> DeserializeSeed<'de> for Node<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
     }
 }
 
-fn file(node: &Value, path: &[u8], archive: &Archive<'_>, listing: &mut Listing) {
-    // What is unpacked lies in a folder beside the archive; a link is a name more.
-    let is_elsewhere = node.get("unpacked").and_then(Value::as_bool) == Some(true) || node.get("link").is_some();
-    if is_elsewhere {
-        return;
+impl<'de> Visitor<'de> for Node<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a file or folder")
     }
-    let offset = node.get("offset").and_then(|offset| offset.as_str()?.parse::<usize>().ok());
-    let size = node.get("size").and_then(|size| usize::try_from(size.as_u64()?).ok());
-    let range = offset.zip(size).and_then(|(offset, size)| {
-        let start = archive.files.checked_add(offset)?;
-        Some(start..start.checked_add(size)?)
-    });
-    match range {
-        Some(range) if range.end <= archive.bytes.len() => listing.members.push(Stored { name: path.to_vec(), range }),
-        Some(range) => {
-            listing.problems.push(Problem::Damaged("a file of it ends after its end"));
-            if range.start < archive.bytes.len() {
-                listing.members.push(Stored { name: path.to_vec(), range: range.start..archive.bytes.len() });
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let (mut offset, mut size) = (Field::Other, Field::Other);
+        // What is unpacked lies in a folder beside the archive; a link is a name more.
+        let mut is_elsewhere = false;
+        while let Some(key) = map.next_key::<String>()? {
+            match key.as_str() {
+                "files" => {
+                    is_elsewhere = true;
+                    map.next_value_seed(Files(Node { archive: self.archive, path: &mut *self.path, listing: &mut *self.listing }))?;
+                }
+                "offset" => offset = map.next_value()?,
+                "size" => size = map.next_value()?,
+                "unpacked" => is_elsewhere |= map.next_value::<Field>()? == Field::Yes,
+                "link" => {
+                    is_elsewhere = true;
+                    map.next_value::<IgnoredAny>()?;
+                }
+                _ => _ = map.next_value::<IgnoredAny>()?,
             }
         }
-        None => listing.problems.push(Problem::Damaged("a file of it has no place or no size")),
+        if !is_elsewhere
+            && !self.path.is_empty()
+            && self.listing.members.len() < self.archive.limit
+            && self.listing.has_room(self.path.len())
+        {
+            self.archive.file(self.path, offset.number().zip(size.number()), self.listing);
+        }
+        Ok(())
+    }
+}
+
+/// The files of a folder.
+struct Files<'n, 'a>(Node<'n, 'a>);
+
+impl<'de> DeserializeSeed<'de> for Files<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Files<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the files of a folder")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Node { archive, path, listing } = self.0;
+        while let Some(name) = map.next_key::<String>()? {
+            let length = path.len();
+            path.push(b'/');
+            path.extend(name.as_bytes());
+            map.next_value_seed(Node { archive, path: &mut *path, listing: &mut *listing })?;
+            path.truncate(length);
+        }
+        Ok(())
+    }
+}
+
+/// A value that says something of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Field {
+    Number(u64),
+    Yes,
+    Other,
+}
+
+impl Field {
+    fn number(self) -> Option<usize> {
+        match self {
+            Field::Number(number) => usize::try_from(number).ok(),
+            _ => None,
+        }
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Field {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyField)
+    }
+}
+
+struct AnyField;
+
+impl<'de> Visitor<'de> for AnyField {
+    type Value = Field;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("anything")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Field, E> {
+        Ok(if value { Field::Yes } else { Field::Other })
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Field, E> {
+        Ok(Field::Number(value))
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Field, E> {
+        Ok(Field::Other)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Field, E> {
+        Ok(Field::Other)
+    }
+
+    fn visit_unit<E>(self) -> Result<Field, E> {
+        Ok(Field::Other)
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Field, E> {
+        Ok(value.parse().map_or(Field::Other, Field::Number))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Field, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Field::Other)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Field, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Field::Other)
+    }
+}
+
+impl Archive<'_> {
+    fn file(&self, path: &[u8], place: Option<(usize, usize)>, listing: &mut Listing) {
+        let range = place.and_then(|(offset, size)| {
+            let start = self.files.checked_add(offset)?;
+            Some(start..start.checked_add(size)?)
+        });
+        match range {
+            Some(range) if range.end <= self.bytes.len() => listing.members.push(Stored { name: path.to_vec(), range }),
+            Some(range) => {
+                listing.problem("a file of it ends after its end");
+                if range.start < self.bytes.len() {
+                    listing.members.push(Stored { name: path.to_vec(), range: range.start..self.bytes.len() });
+                }
+            }
+            None => listing.problem("a file of it has no place or no size"),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Problem;
     use super::*;
 
     fn archive(tree: &str, files: &[u8]) -> Vec<u8> {
@@ -118,7 +254,7 @@ mod tests {
     fn lies_are_told() {
         for (bytes, problem) in [
             (archive("{\"files\":{\"a\":{}}}", b""), "a file of it has no place or no size"),
-            (archive("{\"files\"", b""), "its table of files is not JSON"),
+            (archive("{\"files\"", b""), "its table of files is not JSON, or too deep"),
             (archive("{}", b"")[..17].to_vec(), "it ends within its table of files"),
         ] {
             assert_eq!(list(&bytes, 10).problems, [Problem::Damaged(problem)]);

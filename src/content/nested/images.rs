@@ -4,7 +4,7 @@
 use memchr::memmem;
 
 /// Larger documents are not kept. Manifests have some KiB; configs grow with the history.
-const MAX_DOCUMENT: usize = 4 << 20;
+const MAX_DOCUMENT: usize = 1 << 20;
 
 /// A document of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::ops::Range;
 
 use super::listing::{Listing, Stored};
-use super::{Problem, little};
+use super::little;
 
 const SECTOR: usize = 2048;
 /// The first descriptor's sector.
@@ -63,7 +63,7 @@ pub fn list(bytes: &[u8], limit: usize) -> Listing {
     }
     let mut reader = Reader { bytes, limit, folders: BTreeSet::new(), seen: BTreeSet::new(), listing: Listing::default() };
     if roots.is_empty() {
-        reader.problem("it has no tree of files");
+        reader.listing.problem("it has no tree of files");
     }
     // Names of Rock Ridge are whole; those of a primary tree without it are cut, so that the ones of Joliet come first.
     let has_long_names = roots.iter().any(|(naming, root)| *naming == Naming::Primary && reader.has_rock_ridge(root));
@@ -71,7 +71,6 @@ pub fn list(bytes: &[u8], limit: usize) -> Listing {
     for (naming, root) in roots {
         reader.tree(naming, &root);
     }
-    reader.listing.problems.dedup();
     reader.listing
 }
 
@@ -108,17 +107,11 @@ struct Reader<'b> {
 }
 
 impl<'b> Reader<'b> {
-    fn problem(&mut self, problem: &'static str) {
-        if !self.listing.problems.contains(&Problem::Damaged(problem)) {
-            self.listing.problems.push(Problem::Damaged(problem));
-        }
-    }
-
     /// The bytes that a record names, as far as they are there.
     fn range(&mut self, record: &Record<'_>) -> Range<usize> {
         let end = record.start.saturating_add(record.size);
         if end > self.bytes.len() {
-            self.problem("a file or folder of it ends after its end");
+            self.listing.problem("a file or folder of it ends after its end");
         }
         record.start.min(self.bytes.len())..end.min(self.bytes.len())
     }
@@ -134,7 +127,7 @@ impl<'b> Reader<'b> {
         let mut waiting = VecDeque::from([Folder { range, path: Vec::new(), depth: 0 }]);
         while let Some(folder) = waiting.pop_front() {
             if !self.folders.insert(folder.range.start) {
-                self.problem("a folder of it stands in itself, or in two folders");
+                self.listing.problem("a folder of it stands in itself, or in two folders");
                 continue;
             }
             self.folder(naming, &folder, &mut waiting);
@@ -157,14 +150,18 @@ impl<'b> Reader<'b> {
             if matches!(record.name, [0 | 1]) {
                 continue;
             }
-            let path = [&folder.path[..], b"/", &name_of(naming, &record)].concat();
+            let name = name_of(naming, &record);
+            if !self.listing.has_room(folder.path.len() + name.len()) {
+                return;
+            }
+            let path = [&folder.path[..], b"/", &name].concat();
             let range = self.range(&record);
             if record.flags & IS_FOLDER == 0 {
                 self.file(path, range);
             } else if folder.depth < MAX_DEPTH {
                 waiting.push_back(Folder { range, path, depth: folder.depth + 1 });
             } else {
-                self.problem("its folders are more than 64 deep");
+                self.listing.problem("its folders are more than 64 deep");
             }
         }
     }
@@ -218,6 +215,7 @@ fn system_uses(system: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Problem;
     use super::*;
 
     fn record_of(block: u32, size: u32, flags: u8, name: &[u8]) -> Vec<u8> {

@@ -19,6 +19,8 @@ pub const MAGIC: &[u8] = b"7z\xbc\xaf\x27\x1c";
 const START: usize = 32;
 /// Longest header.
 const MAX_HEADER: u64 = 8 << 20;
+/// Most steps of all streams: that is how many lists they make.
+const MAX_STEPS: usize = 200_000;
 /// Most steps of one stream.
 const MAX_CODERS: u64 = 8;
 
@@ -73,15 +75,19 @@ pub struct Listing {
 
 /// Reads the tables; `limit` is how many files are read at most.
 pub fn list(bytes: &[u8], limit: usize) -> Result<Listing, Problem> {
-    let damaged = || Problem::Damaged("its table of files ends too early or makes no sense");
+    let damaged = || Problem::Damaged("its table of files ends too early, makes no sense or has more parts than the bounds allow");
     let range = |offset: u64, size: u64| {
         let start = usize::try_from(offset).ok()?.checked_add(START)?;
         let end = start.checked_add(usize::try_from(size).ok()?)?;
         (end <= bytes.len()).then_some(start..end)
     };
     let (offset, size) = little::<8>(bytes, 12).zip(little::<8>(bytes, 20)).ok_or_else(damaged)?;
+    let too_long = Problem::Damaged("its table of files is longer than 8 MiB");
     if size == 0 {
         return Ok(Listing::default());
+    }
+    if size > MAX_HEADER {
+        return Err(too_long);
     }
     let mut header = bytes[range(offset, size).ok_or(Problem::Damaged("its table of files is not where it says"))?].to_vec();
     // The table of a table of a table is nothing that an archiver writes.
@@ -90,10 +96,10 @@ pub fn list(bytes: &[u8], limit: usize) -> Result<Listing, Problem> {
         match table.byte().ok_or_else(damaged)? {
             id::HEADER => return files(&mut table, bytes, limit).ok_or_else(damaged),
             id::ENCODED_HEADER => {
-                let folders = streams(&mut table, bytes.len()).ok_or_else(damaged)?;
+                let folders = streams(&mut table, bytes.len(), limit).ok_or_else(damaged)?;
                 let folder = folders.first().ok_or_else(damaged)?;
                 if folder.size > MAX_HEADER {
-                    return Err(Problem::Damaged("its table of files is longer than 8 MiB"));
+                    return Err(too_long);
                 }
                 let mut decoded = Vec::new();
                 let is_read = folder.open(bytes)?.take(MAX_HEADER).read_to_end(&mut decoded).is_ok();
@@ -156,7 +162,7 @@ impl Coder {
 }
 
 /// Streams: where they are stored, how, and how many files each is.
-fn streams(table: &mut Table<'_>, archive: usize) -> Option<Vec<Folder>> {
+fn streams(table: &mut Table<'_>, archive: usize, limit: usize) -> Option<Vec<Folder>> {
     let mut stored: Vec<Range<usize>> = Vec::new();
     let mut folders: Vec<Folder> = Vec::new();
     let mut packed = Vec::new();
@@ -167,7 +173,7 @@ fn streams(table: &mut Table<'_>, archive: usize) -> Option<Vec<Folder>> {
             id::PACK => stored = packs(table, archive)?,
             id::UNPACK => (folders, packed) = unpacks(table)?,
             id::SUB_STREAMS => {
-                sub_streams(table, &mut folders)?;
+                sub_streams(table, &mut folders, limit)?;
                 has_files = true;
             }
             _ => return None,
@@ -218,8 +224,13 @@ fn unpacks(table: &mut Table<'_>) -> Option<(Vec<Folder>, Vec<usize>)> {
         return None;
     }
     let (mut folders, mut packed, mut orders) = (Vec::new(), Vec::new(), Vec::new());
+    let mut steps = 0;
     for _ in 0..count {
         let (coders, order, parts) = coders(table)?;
+        steps += coders.len();
+        if steps > MAX_STEPS {
+            return None;
+        }
         folders.push(Folder { coders, ..Folder::default() });
         packed.push(parts);
         orders.push(order);
@@ -291,7 +302,7 @@ fn coders(table: &mut Table<'_>) -> Option<(Vec<Coder>, Option<Vec<usize>>, usiz
 }
 
 /// How many files each stream is, and how long they are.
-fn sub_streams(table: &mut Table<'_>, folders: &mut [Folder]) -> Option<()> {
+fn sub_streams(table: &mut Table<'_>, folders: &mut [Folder], limit: usize) -> Option<()> {
     let mut counts = vec![1; folders.len()];
     let mut kind = table.byte()?;
     if kind == id::UNPACK_STREAMS {
@@ -302,7 +313,7 @@ fn sub_streams(table: &mut Table<'_>, folders: &mut [Folder]) -> Option<()> {
     }
     let total = counts.iter().try_fold(0u64, |total, count| total.checked_add(*count))?;
     // Each but the last of a stream has a size of a byte at least.
-    if total > (table.bytes.len() + folders.len()) as u64 {
+    if total > (table.bytes.len() + folders.len()).min(limit) as u64 {
         return None;
     }
     for (folder, &count) in folders.iter_mut().zip(&counts) {
@@ -341,8 +352,8 @@ fn files(table: &mut Table<'_>, bytes: &[u8], limit: usize) -> Option<Listing> {
                 let length = table.count()?;
                 table.take(length)?;
             },
-            id::ADDITIONAL => _ = streams(table, bytes.len())?,
-            id::MAIN => folders = streams(table, bytes.len())?,
+            id::ADDITIONAL => _ = streams(table, bytes.len(), limit)?,
+            id::MAIN => folders = streams(table, bytes.len(), limit)?,
             id::FILES => break,
             _ => return None,
         }

@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 use super::budget::Budget;
+use super::listing::MAX_NAMES;
 use super::{Problem, little};
 use crate::layer::decode::{Compression, Decoder, NestedInput};
 
@@ -72,11 +73,17 @@ pub fn read(bytes: &[u8], budget: &Arc<Budget>, visit: &mut Visit<'_>) -> Vec<Pr
         };
         let mut folders = Vec::new();
         for (name, inode, is_folder) in entries {
+            image.names = image.names.saturating_add(path.len() + name.len());
+            if image.names > MAX_NAMES {
+                image.problem("the names of its files are longer than 64 MiB; the files after that were not read");
+                return image.problems;
+            }
             let path = [&path[..], b"/", &name].concat();
+            if !budget.member() {
+                return image.problems;
+            }
             if is_folder {
                 folders.push((path, inode, depth + 1));
-            } else if !budget.member() {
-                return image.problems;
             } else if image.file(&path, inode, visit).is_none() {
                 image.problem("a file of it cannot be read");
             }
@@ -107,6 +114,8 @@ struct Image<'b> {
     root: InodeAt,
     tables: BTreeMap<usize, TableBlock>,
     ends: BTreeMap<u64, Arc<Vec<u8>>>,
+    /// Bytes of paths so far.
+    names: usize,
     problems: Vec<Problem>,
 }
 
@@ -140,6 +149,7 @@ impl<'b> Image<'b> {
             root: (root >> 16, (root & 0xffff) as usize),
             tables: BTreeMap::new(),
             ends: BTreeMap::new(),
+            names: 0,
             problems: Vec::new(),
         })
     }
@@ -236,7 +246,8 @@ impl<'b> Image<'b> {
                 entries.push((name, (start, offset as usize), kind == 1));
                 left = left.saturating_sub(8 + length);
             }
-            if cursor.image.budget.stopped().is_some() || !cursor.image.budget.spend(count * 64) {
+            let budget = &cursor.image.budget;
+            if budget.stopped().is_some() || !budget.spend(count * 64) || entries.len() > budget.most_members() {
                 break;
             }
         }

@@ -5,8 +5,8 @@
 //! An archive and its layers are known by their names, so a layout whose documents and blobs are in different layers of the scanned image is
 //! not put together.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::super::gather::{Key, key};
 use crate::content::nested::images::{self, Document};
@@ -21,6 +21,8 @@ use crate::source::{Image, Layer};
 const MAX_DOCUMENTS: usize = 16 << 20;
 /// Most bytes of paths that are kept of the archives in a layer: the first ones.
 const MAX_PATHS: usize = 24 << 20;
+/// Most images of a layer.
+const MAX_IMAGES: usize = 1_000;
 /// The diff_id of an archive of nothing, in which no reader sees a tar.
 const EMPTY_LAYER: &str = "sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef";
 
@@ -105,19 +107,22 @@ impl Images {
         for (key, ((address, index), _)) in self.layers.kept {
             resolved.layers.insert(address, (key, index));
         }
-        for (container, path) in documents.keys() {
-            let root = match images::document(path, &documents[&(container.clone(), path.clone())]) {
-                Some(Document::Start) => path::ancestors(path).next().unwrap_or(b"/"),
-                _ => continue,
-            };
-            let root = Root { container, path: root, documents: &documents, layers: &resolved.layers };
-            if resolved.roots.iter().any(|(container, path)| (container, path.as_slice()) == (root.container, root.path)) {
-                continue;
+        let mut copies: HashMap<&[u8], Vec<&Address>> = HashMap::new();
+        for (address, bytes) in &documents {
+            copies.entry(bytes).or_default().push(address);
+        }
+        let mut roots: BTreeSet<(&[u8], &[u8])> = BTreeSet::new();
+        for ((container, path), bytes) in &documents {
+            if images::document(path, bytes) == Some(Document::Start) {
+                roots.insert((container, path::ancestors(path).next().unwrap_or(b"/")));
             }
-            let images = passing::images(&root);
+        }
+        for (container, path) in roots.into_iter().take(MAX_IMAGES) {
+            let room = MAX_IMAGES - resolved.images.len();
+            let root = Root { container, path, documents: &documents, layers: &resolved.layers };
+            let images: Vec<Image> = passing::images(&root).into_iter().take(room).collect();
             let members: Vec<(Address, usize, Member)> =
-                (0..).zip(&images).flat_map(|(number, image)| root.members(image, number)).collect();
-            resolved.roots.push((container.clone(), root.path.to_vec()));
+                images.iter().enumerate().flat_map(|(number, image)| root.members(image, number, &copies)).collect();
             resolved.take(images, members);
         }
         resolved
@@ -133,7 +138,7 @@ enum Member {
 
 /// Where an archive or a layout has its documents.
 struct Root<'r> {
-    container: &'r Vec<u8>,
+    container: &'r [u8],
     path: &'r [u8],
     documents: &'r BTreeMap<Address, Vec<u8>>,
     layers: &'r BTreeMap<Address, (Key, PathIndex)>,
@@ -141,17 +146,16 @@ struct Root<'r> {
 
 impl Root<'_> {
     fn address(&self, name: &str) -> Address {
-        (self.container.clone(), path::normalise(&[self.path, b"/", name.as_bytes()].concat()))
+        (self.container.to_vec(), path::normalise(&[self.path, b"/", name.as_bytes()].concat()))
     }
 
-    /// What belongs to an image.
-    fn members(&self, image: &Image, number: usize) -> Vec<(Address, usize, Member)> {
+    /// What belongs to an image; `copies` are all documents by what stands in them.
+    fn members(&self, image: &Image, number: usize, copies: &HashMap<&[u8], Vec<&Address>>) -> Vec<(Address, usize, Member)> {
         let layers = image.layers.iter().enumerate().filter_map(|(index, layer)| Some((layer.blob.as_ref()?, Member::Layer(index))));
         let layers = layers.map(|(blob, member)| (self.address(&blob.0), number, member));
-        let of_image = |bytes: &Vec<u8>| image.documents.iter().any(|document| document.bytes == *bytes);
-        let beside = |address: &Address| address.0 == *self.container && address.1.starts_with(self.path);
-        let documents = self.documents.iter().filter(|(address, bytes)| beside(address) && of_image(bytes));
-        layers.chain(documents.map(|(address, _)| (address.clone(), number, Member::Document))).collect()
+        let documents = image.documents.iter().filter_map(|document| copies.get(document.bytes.as_slice())).flatten();
+        let beside = documents.filter(|address| address.0 == self.container && address.1.starts_with(self.path));
+        layers.chain(beside.map(|address| ((*address).clone(), number, Member::Document))).collect()
     }
 }
 
@@ -171,7 +175,6 @@ pub(in super::super) struct Resolved {
     images: Vec<Image>,
     /// For each image the names of its layers.
     blobs: Vec<Vec<Option<Address>>>,
-    roots: Vec<Address>,
     members: BTreeMap<Address, (usize, Member)>,
     layers: BTreeMap<Address, (Key, PathIndex)>,
 }
@@ -180,7 +183,8 @@ impl Resolved {
     fn take(&mut self, images: Vec<Image>, members: Vec<(Address, usize, Member)>) {
         let first = self.images.len();
         self.blobs.extend(images.iter().map(|image| vec![None; image.layers.len()]));
-        self.images.extend(images);
+        // Of what stood in the documents, names and instructions are all that is told.
+        self.images.extend(images.into_iter().map(|image| Image { config: None, documents: Vec::new(), ..image }));
         for (address, number, member) in members {
             if let Member::Layer(index) = member {
                 self.blobs[first + number][index] = Some(address.clone());
