@@ -158,23 +158,34 @@ fn zip_members_of_every_method_are_undone() {
 #[ignore = "needs python3; tests/run includes it where it is installed"]
 fn a_zip_archive_that_is_too_long_to_be_held_is_read_in_order() {
     let temp = Temp::new();
-    let secrets = ["first", "stored", "last"].map(token);
+    let secrets = ["first", "stored", "last", "bzip2", "lzma"].map(token);
     temp.file("noise", noise(3 << 20));
-    // To a pipe: sizes stand behind the members.
-    let program = "import sys, zipfile\nout = zipfile.ZipFile(sys.stdout.buffer if sys.argv[1] == '-' else sys.argv[1], 'w', zipfile.ZIP_DEFLATED)\n\
-                   out.writestr('a/first.env', '\\n' + sys.argv[2])\nout.write('noise')\n\
-                   out.writestr('stored', sys.argv[3], zipfile.ZIP_STORED) if sys.argv[1] != '-' else out.writestr('stored', sys.argv[3])\n\
-                   out.writestr('last', sys.argv[4])\nout.close()";
-    run(&temp.path(""), "python3", &["-c", program, "sized.zip", &secrets[0], &secrets[1], &secrets[2]]);
-    let script = format!("python3 -c \"$0\" - {} > piped.zip", secrets.join(" "));
-    run(&temp.path(""), "sh", &["-c", &script, program]);
-    for name in ["sized.zip", "piped.zip"] {
-        let bytes = std::fs::read(temp.path(name)).unwrap();
-        let bounds = Bounds { held_bytes: 1 << 20, ..Bounds::default() };
+    // Written to a pipe, the sizes stand behind the members; only what says where it ends can be read then.
+    let program = [
+        "import sys, zipfile",
+        "name, first, stored, last, bzip2, lzma = sys.argv[1:]",
+        "piped = name == '-'",
+        "out = zipfile.ZipFile(sys.stdout.buffer if piped else name, 'w', zipfile.ZIP_DEFLATED)",
+        "out.writestr('a/first.env', '\\n' + first)",
+        "out.write('noise')",
+        "out.writestr('stored', stored, zipfile.ZIP_DEFLATED if piped else zipfile.ZIP_STORED)",
+        "if not piped: out.writestr('bzip2', bzip2, zipfile.ZIP_BZIP2)",
+        "if not piped: out.writestr('lzma', lzma, zipfile.ZIP_LZMA)",
+        "out.writestr('last', last)",
+        "out.close()",
+    ];
+    temp.file("make.py", program.join("\n"));
+    run(
+        &temp.path(""),
+        "sh",
+        &["-c", &format!("python3 make.py sized.zip {0} && python3 make.py - {0} | cat > piped.zip", secrets.join(" "))],
+    );
+    let expected = ["!a/first.env:2", "!stored:1", "!last:1", "!bzip2:1", "!lzma:1"];
+    for (name, count) in [("sized.zip", 5), ("piped.zip", 3)] {
         // Beyond what is a piece of a batch.
-        let padded = [&bytes[..bytes.len()], &vec![0; 5 << 20]].concat();
-        let scan = file_in("/long.zip", &padded, Compression::Gzip, bounds);
-        for (secret, expected) in secrets.iter().zip(["!a/first.env:2", "!stored:1", "!last:1"]) {
+        let bytes = [std::fs::read(temp.path(name)).unwrap(), vec![0; 5 << 20]].concat();
+        let scan = file_in("/long.zip", &bytes, Compression::Gzip, Bounds { held_bytes: 1 << 20, ..Bounds::default() });
+        for (secret, expected) in secrets.iter().zip(expected).take(count) {
             assert_eq!(place(only(&scan, secret)), expected, "{name}");
         }
         assert_eq!(reasons(&scan), [Reason::TooLarge], "{:#?}", scan.coverage.skipped);

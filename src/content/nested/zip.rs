@@ -43,6 +43,15 @@ pub enum Method {
     Unknown,
 }
 
+/// Bytes before a member that LZMA stored: the version of the library, how long the parameters are, and the parameters (APPNOTE, section 5.8.8).
+pub const LZMA_PREFIX: usize = 9;
+
+/// What `xz --format=lzma` would write before such a member; `size` is none where a mark tells its end.
+pub fn lzma_header(prefix: &[u8], size: Option<u64>) -> Option<Vec<u8>> {
+    let parameters = prefix.first_chunk::<LZMA_PREFIX>()?[2..].strip_prefix(&[5, 0])?;
+    Some([parameters, &size.unwrap_or(u64::MAX).to_le_bytes()].concat())
+}
+
 /// A member of a zip archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
@@ -367,6 +376,8 @@ pub struct Local {
     pub is_encrypted: bool,
     /// How many bytes are stored; none where only what follows them says it.
     pub stored: Option<u64>,
+    /// How many bytes they are when that is undone.
+    pub size: Option<u64>,
 }
 
 impl Local {
@@ -383,6 +394,7 @@ impl Local {
             method: method_of(record.method),
             is_encrypted: record.flags & IS_ENCRYPTED != 0 || record.method == 99,
             stored: is_sized.then_some(record.stored),
+            size: is_sized.then_some(record.size),
         };
         input.consume(length);
         Some(found)

@@ -98,18 +98,10 @@ impl Matcher<'_, '_> {
         (decoding == Decoding::Whole).then(|| stored.len() - reader.inner().get_ref().len())
     }
 
-    /// A member whose parameters stand before its bytes (APPNOTE, section 5.8.8).
     fn lzma_member(&mut self, entry: &Arc<Entry>, stored: &[u8], size: Option<u64>, budget: &Arc<Budget>) -> Option<usize> {
-        const PREFIX: usize = 4;
-        const PARAMETERS: usize = 5;
-        let (before, body) = stored.split_at_checked(PREFIX + PARAMETERS)?;
-        if before[2..PREFIX] != [PARAMETERS as u8, 0] {
-            return None;
-        }
-        // Its size, or that a mark tells where it ends: the decoder takes both.
-        let header = [&before[PREFIX..], &size.unwrap_or(u64::MAX).to_le_bytes()].concat();
-        let input = NestedInput::Stream(Box::new(Cursor::new(header).chain(body)));
-        let mut decoder = Decoder::nested(Compression::Lzma, input).ok()?;
+        let (prefix, body) = stored.split_at_checked(zip::LZMA_PREFIX)?;
+        let input = Cursor::new(zip::lzma_header(prefix, size)?).chain(body);
+        let mut decoder = Decoder::nested(Compression::Lzma, NestedInput::Stream(Box::new(input))).ok()?;
         let decoding = self.decoded(entry, &mut Metered::new(&mut decoder, budget));
         (decoding == Decoding::Whole).then_some(stored.len())
     }

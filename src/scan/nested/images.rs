@@ -23,6 +23,8 @@ const MAX_DOCUMENTS: usize = 16 << 20;
 const MAX_PATHS: usize = 24 << 20;
 /// Most images of a layer.
 const MAX_IMAGES: usize = 1_000;
+/// Most layers of all of them.
+const MAX_LAYERS: usize = 100_000;
 /// The diff_id of an archive of nothing, in which no reader sees a tar.
 const EMPTY_LAYER: &str = "sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef";
 
@@ -105,7 +107,8 @@ impl Images {
             return resolved;
         }
         for (key, ((address, index), _)) in self.layers.kept {
-            resolved.layers.insert(address, (key, index));
+            resolved.layers.insert(address, resolved.archives.len());
+            resolved.archives.push((key, index));
         }
         let mut copies: HashMap<&[u8], Vec<&Address>> = HashMap::new();
         for (address, bytes) in &documents {
@@ -118,9 +121,14 @@ impl Images {
             }
         }
         for (container, path) in roots.into_iter().take(MAX_IMAGES) {
-            let room = MAX_IMAGES - resolved.images.len();
+            let (mut images_left, mut layers_left) = (MAX_IMAGES - resolved.images.len(), MAX_LAYERS - resolved.count);
             let root = Root { container, path, documents: &documents, layers: &resolved.layers };
-            let images: Vec<Image> = passing::images(&root).into_iter().take(room).collect();
+            let fits = |image: &Image| {
+                let left = images_left.checked_sub(1).zip(layers_left.checked_sub(image.layers.len()));
+                (images_left, layers_left) = left.unwrap_or((0, 0));
+                left.is_some()
+            };
+            let images: Vec<Image> = passing::images(&root).into_iter().take_while(fits).collect();
             let members: Vec<(Address, usize, Member)> =
                 images.iter().enumerate().flat_map(|(number, image)| root.members(image, number, &copies)).collect();
             resolved.take(images, members);
@@ -141,7 +149,7 @@ struct Root<'r> {
     container: &'r [u8],
     path: &'r [u8],
     documents: &'r BTreeMap<Address, Vec<u8>>,
-    layers: &'r BTreeMap<Address, (Key, PathIndex)>,
+    layers: &'r BTreeMap<Address, usize>,
 }
 
 impl Root<'_> {
@@ -173,21 +181,26 @@ impl Passing for Root<'_> {
 #[derive(Debug, Default)]
 pub(in super::super) struct Resolved {
     images: Vec<Image>,
-    /// For each image the names of its layers.
-    blobs: Vec<Vec<Option<Address>>>,
+    /// Layers of all of them.
+    count: usize,
+    /// For each image its layers, as indexes of `archives`.
+    blobs: Vec<Vec<Option<usize>>>,
     members: BTreeMap<Address, (usize, Member)>,
-    layers: BTreeMap<Address, (Key, PathIndex)>,
+    /// Archives that may be layers, by name: indexes of `archives`.
+    layers: BTreeMap<Address, usize>,
+    archives: Vec<(Key, PathIndex)>,
 }
 
 impl Resolved {
     fn take(&mut self, images: Vec<Image>, members: Vec<(Address, usize, Member)>) {
         let first = self.images.len();
         self.blobs.extend(images.iter().map(|image| vec![None; image.layers.len()]));
+        self.count += images.iter().map(|image| image.layers.len()).sum::<usize>();
         // Of what stood in the documents, names and instructions are all that is told.
         self.images.extend(images.into_iter().map(|image| Image { config: None, documents: Vec::new(), ..image }));
         for (address, number, member) in members {
             if let Member::Layer(index) = member {
-                self.blobs[first + number][index] = Some(address.clone());
+                self.blobs[first + number][index] = self.layers.get(&address).copied();
             }
             // A blob that several images have is told of the first.
             if let Slot::Vacant(slot) = self.members.entry(address) {
@@ -206,13 +219,14 @@ impl Resolved {
             let &(number, member) = self.members.get(&address)?;
             let image = self.images.get(number)?;
             // A blob that comes again under its name is the later one.
-            if self.layers.get(&address).is_some_and(|(place, _)| !is_within(entry, place)) {
+            let archive = self.layers.get(&address).and_then(|archive| self.archives.get(*archive));
+            if archive.is_some_and(|(place, _)| !is_within(entry, place)) {
                 return None;
             }
             let (layer, visibility) = match member {
                 Member::Document if depth == entry.members().len() => (None, None),
                 Member::Document => return None,
-                Member::Layer(index) => (Some(index), self.visibility(entry, depth, number, index, &address)),
+                Member::Layer(index) => (Some(index), archive.and_then(|(place, _)| self.visibility(entry, depth, number, index, place))),
             };
             let hidden_by = visibility.and_then(|visibility| visibility.layer());
             let facts = |index: usize| image.layers.get(index).map(|layer| facts(index, layer));
@@ -227,13 +241,12 @@ impl Resolved {
     }
 
     /// What becomes of an entry of a nested layer; none if not all layers above it are known, or it is none.
-    fn visibility(&self, entry: &Entry, depth: usize, number: usize, layer: usize, address: &Address) -> Option<Visibility> {
-        let (place, _) = self.layers.get(address)?;
+    fn visibility(&self, entry: &Entry, depth: usize, number: usize, layer: usize, place: &Key) -> Option<Visibility> {
         let position = *entry.key().1.strip_prefix(place.1.as_slice())?.first()?;
         let path = path::normalise(entry.members().get(depth)?);
         let blobs = self.blobs.get(number)?;
         let layers = &self.images.get(number)?.layers;
-        let index = |blob: &Option<Address>| Some(&self.layers.get(blob.as_ref()?)?.1);
+        let index = |blob: &Option<usize>| Some(&self.archives.get((*blob)?)?.1);
         let indexes: Vec<Option<&PathIndex>> = blobs.iter().map(index).collect();
         let is_known = |(index, layer): (&Option<&PathIndex>, &Layer)| {
             let is_empty = || layer.diff_id.as_ref().is_some_and(|diff_id| diff_id.to_string() == EMPTY_LAYER);

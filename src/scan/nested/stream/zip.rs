@@ -4,14 +4,15 @@
 use std::io::{self, BufRead, Read};
 use std::sync::Arc;
 
+use deflate64::Deflate64Decoder;
 use flate2::bufread::DeflateDecoder;
 
 use super::{Gatherer, Lent, Streamer, one_file};
 use crate::content::nested::Problem;
 use crate::content::nested::budget::Metered;
-use crate::content::nested::zip::{Local, Method};
+use crate::content::nested::zip::{LZMA_PREFIX, Local, Method, lzma_header};
 use crate::finding::Reason;
-use crate::layer::decode::Input;
+use crate::layer::decode::{self, Compression, Decoder, Input, NestedInput};
 use crate::layer::walk::Sink as _;
 use crate::layer::{Entry, EntryKind};
 
@@ -32,31 +33,26 @@ impl Streamer<'_, '_> {
             number += 1;
             sink.batch(one_file(&child, Vec::new(), local.name.clone()));
             // Without a size only a stream that says where it ends can be passed over.
-            let is_read = match (local.stored, local.method) {
-                (Some(size), _) if local.is_encrypted => {
-                    count(&mut encrypted, &local.name);
-                    pass(&mut input, size)
-                }
-                (Some(size), Method::Stored) => {
+            let is_read = match local.stored {
+                Some(size) => {
                     let mut body = (&mut input).take(size);
-                    self.long(&child, &mut body, sink, found);
+                    let is_undone = !local.is_encrypted && self.undone(&child, &local, &mut body, sink, found);
+                    if local.is_encrypted {
+                        count(&mut encrypted, &local.name);
+                    } else if !is_undone {
+                        count(&mut unknown, &local.name);
+                        self.text(entry, &mut body, sink, found);
+                    }
                     io::copy(&mut body, &mut io::sink()).is_ok() && body.limit() == 0
                 }
-                (Some(size), Method::Deflate) => {
-                    let mut body = (&mut input).take(size);
-                    self.inflated(&child, &mut body, sink, found);
-                    io::copy(&mut body, &mut io::sink()).is_ok() && body.limit() == 0
-                }
-                (None, Method::Deflate) if !local.is_encrypted => {
-                    let is_whole = self.inflated(&child, &mut input, sink, found);
+                None if local.method == Method::Deflate && !local.is_encrypted => {
+                    let mut reader = Metered::new(DeflateDecoder::new(&mut input), &self.budget);
+                    self.long(&child, &mut reader, sink, found);
+                    let is_whole = matches!(reader.read(&mut [0]), Ok(0));
                     Local::pass_descriptor(&mut input);
                     is_whole
                 }
-                (Some(size), _) => {
-                    count(&mut unknown, &local.name);
-                    pass(&mut input, size)
-                }
-                (None, _) => false,
+                None => false,
             };
             if !is_read {
                 found.problems(entry, vec![Problem::Damaged("a member's end cannot be told; what follows was scanned as it is")]);
@@ -73,23 +69,41 @@ impl Streamer<'_, '_> {
         self.text(entry, &mut input, sink, found);
     }
 
-    /// Whether a deflated member ended as it should.
-    fn inflated(
+    /// Hands on a member, if it is known how it is stored.
+    fn undone(
         &self,
         entry: &Arc<Entry>,
-        input: &mut (dyn BufRead + Send),
+        local: &Local,
+        body: &mut (dyn BufRead + Send),
         sink: &mut Lent<'_, '_, '_, '_>,
         found: &mut Gatherer,
     ) -> bool {
-        let mut reader = Metered::new(DeflateDecoder::new(input), &self.budget);
-        self.long(entry, &mut reader, sink, found);
-        let mut more = [0];
-        matches!(reader.read(&mut more), Ok(0))
+        let Some(reader) = undone(local, body) else { return false };
+        self.long(entry, &mut Metered::new(reader, &self.budget), sink, found);
+        true
     }
 }
 
-fn pass(input: &mut impl Read, size: u64) -> bool {
-    io::copy(&mut input.take(size), &mut io::sink()).is_ok_and(|passed| passed == size)
+/// A member's bytes as they were; none if it is not known how they are stored.
+fn undone<'r>(local: &Local, body: &'r mut (dyn BufRead + Send)) -> Option<Box<dyn Read + Send + 'r>> {
+    Some(match local.method {
+        Method::Stored => Box::new(body),
+        Method::Deflate => Box::new(DeflateDecoder::new(body)),
+        Method::Deflate64 => Box::new(Deflate64Decoder::with_buffer(body)),
+        Method::Lzma => {
+            let mut prefix = [0; LZMA_PREFIX];
+            body.read_exact(&mut prefix).ok()?;
+            let input = io::Cursor::new(lzma_header(&prefix, local.size)?).chain(body);
+            Box::new(Decoder::nested(Compression::Lzma, NestedInput::Stream(Box::new(input))).ok()?)
+        }
+        Method::Stream => {
+            let mut input = Input::stream(Box::new(body));
+            let compression = Compression::sniff(input.peek(decode::SNIFFED).ok()?);
+            let is_known = compression != Compression::None;
+            Box::new(Decoder::nested(compression, NestedInput::Stream(Box::new(input))).ok().filter(|_| is_known)?)
+        }
+        Method::Unknown => return None,
+    })
 }
 
 /// Counts, and keeps the first name.
