@@ -11,6 +11,7 @@ mod fix;
 mod gate;
 mod layer_read;
 mod level;
+mod nested_image;
 mod origin;
 mod package;
 mod pair;
@@ -32,6 +33,7 @@ pub use fix::{Certainty, DockerfileFix, Spot};
 pub use gate::{Filter, Gaps, Gate, Outcome, Scope};
 pub use layer_read::{LayerRead, MAX_CANDIDATES};
 pub use level::{Confidence, Severity, UnknownLevel};
+pub use nested_image::{NestedImage, NestedLayer};
 pub use origin::{BaseFacts, Evidence, Origin, Whose};
 pub use package::{Manager, Package};
 pub use pair::pair;
@@ -60,7 +62,7 @@ pub struct RuleFacts {
 }
 
 /// Whether the final filesystem still has the bytes; anyone who pulls the image can read them in any case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Visibility {
     /// A container started from the image sees them.
     InFinalImage,
@@ -74,6 +76,25 @@ pub enum Visibility {
         /// Index into the image's layers.
         layer: usize,
     },
+}
+
+impl Visibility {
+    /// The word in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Visibility::InFinalImage => "in-final-image",
+            Visibility::Overwritten { .. } => "overwritten",
+            Visibility::Deleted { .. } => "deleted",
+        }
+    }
+
+    /// The layer that hides the bytes, if one does.
+    pub fn layer(self) -> Option<usize> {
+        match self {
+            Visibility::InFinalImage => None,
+            Visibility::Overwritten { layer } | Visibility::Deleted { layer } => Some(layer),
+        }
+    }
 }
 
 /// Why a finding is listed but never gates.
@@ -178,6 +199,8 @@ pub struct Finding {
     pub decoding: Vec<Cow<'static, str>>,
     /// None for places that no layer can hide: config, history, labels, annotations, attestations.
     pub visibility: Option<Visibility>,
+    /// The image that the file is of, for what stands in one that lies in a file.
+    pub nested_image: Option<Box<NestedImage>>,
     /// Public facts, for private keys.
     pub key: Option<KeyFacts>,
     /// What the secret says of itself, or why it is doubted: when it expires, who issued it, that its checksum is wrong. For people.
@@ -215,6 +238,7 @@ impl Finding {
             also: Vec::new(),
             decoding: Vec::new(),
             visibility: None,
+            nested_image: None,
             key: None,
             note: None,
             host: None,

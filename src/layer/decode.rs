@@ -1,18 +1,20 @@
-//! Compressed bytes become plain bytes: gzip, zstd, xz and bzip2, told apart by their first bytes only.
+//! Compressed bytes become plain bytes: gzip, zstd, xz, bzip2, lzma and lz4, told apart by their first bytes only; and brotli, which has none.
 //!
-//! Media types and file names are never asked: they lie. Streams of many members (eStargz has one per file) are one stream to the reader.
+//! Media types and file names are never asked: they lie. (Who reads files in files asks for the name that a brotli stream needs.) Streams of many members (eStargz has one per file) are one stream to the reader.
 //! Damage never costs what stood before it: every byte decoded before the damage is handed out first, then the error. This module does
 //! not know what the bytes mean, and bounds no output: who reads decides when it is enough.
 
+mod brotli;
 mod codec;
 mod input;
+mod lz4;
 
 use std::io::{self, BufRead, Read};
 
 use crate::finding::Reason;
 use crate::source::Blob;
 use codec::{Codec, Progress};
-use input::Input;
+pub use input::Input;
 
 /// How a blob is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,6 +29,12 @@ pub enum Compression {
     Xz,
     /// bzip2.
     Bzip2,
+    /// What `xz --format=lzma` writes, and was there before xz.
+    Lzma,
+    /// LZ4 frames, of both forms.
+    Lz4,
+    /// RFC 7932. Never told by its bytes.
+    Brotli,
 }
 
 /// Bytes of a blob's head that [`Compression::sniff`] looks at, at most.
@@ -42,8 +50,15 @@ impl Compression {
             // `BZh1` alone is a text; what must follow is the mark of a block or of the end.
             [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, 0x53, 0x59, ..]
             | [b'B', b'Z', b'h', b'1'..=b'9', 0x17, 0x72, 0x45, 0x38, 0x50, 0x90, ..] => Compression::Bzip2,
+            [0x5d, 0, 0, _, _, ..] if is_lzma_header(head) => Compression::Lzma,
+            _ if lz4::is_frame(head) => Compression::Lz4,
             _ => Compression::None,
         }
+    }
+
+    /// Whether bytes may be the beginning of a brotli stream, where a name says that they are.
+    pub fn may_be_brotli(head: &[u8]) -> bool {
+        brotli::may_be_stream(head)
     }
 
     /// The word in reports.
@@ -54,8 +69,18 @@ impl Compression {
             Compression::Zstd => "zstd",
             Compression::Xz => "xz",
             Compression::Bzip2 => "bzip2",
+            Compression::Lzma => "lzma",
+            Compression::Lz4 => "lz4",
+            Compression::Brotli => "brotli",
         }
     }
+}
+
+/// Whether an lzma stream begins so: it has no mark, but the usual parameters, a dictionary of whole 64 KiB, a size that is not said or makes
+/// sense, and a first byte of the coder that is always zero.
+fn is_lzma_header(head: &[u8]) -> bool {
+    let size = head.get(5..).and_then(<[u8]>::first_chunk::<8>).map(|size| u64::from_le_bytes(*size));
+    size.is_some_and(|size| size == u64::MAX || size < 1 << 40) && head.get(13) == Some(&0)
 }
 
 /// A blob ready to be read.
@@ -122,6 +147,14 @@ impl<'a> Decoder<'a> {
         };
         let codec = codec::for_compression(compression)?;
         Ok(Self { input, compression, codec, state: State::Member, trailing: 0, after: After::Keep })
+    }
+
+    /// Undoes LZMA2 without a container; `property` is the byte that says how large its dictionary is.
+    pub fn lzma2(property: u8, input: NestedInput<'a>) -> io::Result<Self> {
+        let mut decoder = Self::nested(Compression::None, input)?;
+        decoder.codec = Some(codec::lzma2(property)?);
+        decoder.compression = Compression::Lzma;
+        Ok(decoder)
     }
 
     /// What follows the compressed stream, or the place where it is damaged. Ask after the end.

@@ -125,6 +125,11 @@ impl Entry {
         (self.order, self.inside.as_ref().map_or(&[], |inside| &inside.order))
     }
 
+    /// Its position in the archive that it is an entry of.
+    pub fn position(&self) -> u32 {
+        self.key().1.last().copied().unwrap_or(self.order)
+    }
+
     /// The path that rules go by.
     pub fn rule_path(&self) -> &[u8] {
         self.inside.as_ref().map_or(&self.path, |inside| &inside.path)

@@ -67,26 +67,32 @@ fn key(path: &[u8]) -> (u32, u32) {
 }
 
 impl PathIndex {
-    /// Takes in an entry.
+    /// Takes in an entry of a layer, or of an archive that may be one.
     pub fn add(&mut self, entry: &Entry, link: Option<&[u8]>) {
-        match path::whiteout(&entry.path) {
-            Some(Whiteout::Explicit(path)) => return self.record(&path, Mark::Whiteout, entry.order),
-            Some(Whiteout::Opaque(path)) => return self.record(&path, Mark::Opaque, entry.order),
+        let (path, order) = (entry.rule_path(), entry.position());
+        match path::whiteout(path) {
+            Some(Whiteout::Explicit(path)) => return self.record(&path, Mark::Whiteout, order),
+            Some(Whiteout::Opaque(path)) => return self.record(&path, Mark::Opaque, order),
             None => {}
         }
         match entry.kind {
-            EntryKind::Directory => self.record(&entry.path, Mark::Directory, entry.order),
+            EntryKind::Directory => self.record(path, Mark::Directory, order),
             // Engines differ on it: an overlay hides the file, others make a device. The file may still be there: say so.
             EntryKind::OverlayWhiteout | EntryKind::Stray => {}
-            _ => self.record(&entry.path, Mark::NonDirectory, entry.order),
+            _ => self.record(path, Mark::NonDirectory, order),
         }
         if let (EntryKind::HardLink, Some(target)) = (entry.kind, link) {
             if self.links.len() < MAX_LINKS {
-                self.links.push(HardLink { path: entry.path.clone(), target: path::normalise(target), order: entry.order });
+                self.links.push(HardLink { path: path.to_vec(), target: path::normalise(target), order });
             } else {
                 self.left_out += 1;
             }
         }
+    }
+
+    /// Counts an entry that is not taken in.
+    pub fn leave_out(&mut self) {
+        self.left_out += 1;
     }
 
     fn record(&mut self, path: &[u8], mark: Mark, order: u32) {
@@ -109,6 +115,12 @@ impl PathIndex {
     /// How many entries did not fit.
     pub fn left_out(&self) -> u64 {
         self.left_out
+    }
+
+    /// What it holds in memory, roughly.
+    pub fn cost(&self) -> usize {
+        let links = self.links.iter().map(|link| size_of::<HardLink>() + link.path.len() + link.target.len());
+        self.records.len() * size_of::<Record>() + links.sum::<usize>()
     }
 
     /// The layer's hard links.

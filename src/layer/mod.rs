@@ -5,6 +5,7 @@
 pub mod decode;
 mod entry;
 pub mod index;
+pub mod life;
 pub mod path;
 mod pax;
 mod tape;

@@ -30,6 +30,8 @@ const MAX_NAME: usize = 64 * 1024;
 const BATCH: usize = 1 << 20;
 /// Largest file whose pieces know all of it: they lie in one buffer, which grows for it.
 pub const MAX_WHOLE: usize = 4 << 20;
+/// Most entries remembered of an archive in a file: it may be the layer of an image that lies in one.
+const MAX_NESTED: u32 = 1_000_000;
 /// Pieces that make a batch, however small.
 const MAX_PIECES: usize = 8192;
 
@@ -119,9 +121,10 @@ pub fn walk<'a>(input: Decoded<'a>, options: Options, sink: &mut dyn Sink<'a>) -
 /// Nested content is bounded by who decodes it.
 const UNBOUNDED: Options = Options { hash: None, max_expanded: u64::MAX };
 
-/// Walks the archive that `container` is to its end.
-pub fn nested<'a>(input: Decoded<'a>, container: &Arc<Entry>, sink: &mut dyn Sink<'a>) -> Walked {
-    let mut walk = Walk::new(input, UNBOUNDED, Some(Arc::clone(container)), sink);
+/// Walks the archive that `container` is to its end. `admit` is asked for each member; what follows the last one that it lets in is
+/// bytes without a name.
+pub fn nested<'a>(input: Decoded<'a>, container: &Arc<Entry>, admit: &dyn Fn() -> bool, sink: &mut dyn Sink<'a>) -> Walked {
+    let mut walk = Walk { admit, ..Walk::new(input, UNBOUNDED, Some(Arc::clone(container)), sink) };
     walk.archive();
     walk.finish()
 }
@@ -143,6 +146,10 @@ struct Walk<'a, 's> {
     sink: &'s mut dyn Sink<'a>,
     /// The file that the archive is; none for a layer.
     container: Option<Arc<Entry>>,
+    /// Whether one more member may be read.
+    admit: &'s dyn Fn() -> bool,
+    /// Whether one was not let in.
+    is_full: bool,
     pieces: Vec<Piece>,
     metadata: Vec<u8>,
     /// Index of the first slab byte that no earlier batch was spread over.
@@ -175,7 +182,19 @@ impl<'a, 's> Walk<'a, 's> {
     fn new(input: Decoded<'a>, options: Options, container: Option<Arc<Entry>>, sink: &'s mut dyn Sink<'a>) -> Self {
         let tape = Tape::new(input, options.hash, options.max_expanded, || sink.buffer());
         let out = Walked::default();
-        Self { tape, sink, container, pieces: Vec::new(), metadata: Vec::new(), span: 0, pending: 0, order: 0, out }
+        Self {
+            tape,
+            sink,
+            container,
+            admit: &|| true,
+            is_full: false,
+            pieces: Vec::new(),
+            metadata: Vec::new(),
+            span: 0,
+            pending: 0,
+            order: 0,
+            out,
+        }
     }
 
     fn archive(&mut self) {
@@ -205,6 +224,9 @@ impl<'a, 's> Walk<'a, 's> {
             self.out.is_archive = true;
             self.tape.take(BLOCK);
             ahead = self.entry(&header, ahead);
+            if self.is_full {
+                return self.unnamed();
+            }
         }
         if !self.tape.rest().is_empty() {
             self.stray("bytes after the last whole block");
@@ -277,7 +299,7 @@ impl<'a, 's> Walk<'a, 's> {
         }
         self.out.index.finish();
         let left_out = self.out.index.left_out();
-        if left_out > 0 {
+        if left_out > 0 && self.container.is_none() {
             self.odd(
                 Reason::EntriesLimit,
                 None,
@@ -336,6 +358,10 @@ impl<'a, 's> Walk<'a, 's> {
 
     /// An entry that is in the file system.
     fn file(&mut self, header: &Header, size: u64, ahead: Ahead) {
+        if !(self.admit)() {
+            self.is_full = true;
+            return;
+        }
         let name =
             ahead.extension.sparse_name.or(ahead.extension.path).or(ahead.long_name).unwrap_or_else(|| header.path_bytes().into_owned());
         let link = ahead.extension.link.or(ahead.long_link).or_else(|| header.link_name_bytes().map(|link| link.into_owned()));
@@ -371,8 +397,10 @@ impl<'a, 's> Walk<'a, 's> {
         let entry = Arc::new(self.entry_of(path, kind, sparse));
         self.order = self.order.saturating_add(1);
         self.out.entries += 1;
-        if self.container.is_none() {
+        if self.container.is_none() || entry.position() < MAX_NESTED {
             self.out.index.add(&entry, link.as_deref());
+        } else {
+            self.out.index.leave_out();
         }
         self.text(&entry, Part::Name, entry.rule_path().to_vec());
         if let Some(link) = link.filter(|_| matches!(kind, EntryKind::Symlink | EntryKind::HardLink)) {

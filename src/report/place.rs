@@ -2,7 +2,7 @@
 
 use super::redact::Redactor;
 use super::{sanitise, words};
-use crate::finding::{Counterpart, Finding, ImageFacts, KeyFacts, Part, Place, Position, Visibility};
+use crate::finding::{Counterpart, Finding, ImageFacts, KeyFacts, NestedImage, NestedLayer, Part, Place, Position, Visibility};
 
 /// Texts longer than this are no help to a reader; the JSON report has them in full.
 pub(super) const MAX_COLUMNS: usize = 400;
@@ -67,6 +67,33 @@ fn file(redactor: &Redactor, place: &Place) -> String {
 
 /// What became of the secret, cut to about `width` columns.
 pub(super) fn life(redactor: &Redactor, image: &ImageFacts, finding: &Finding, width: usize) -> Option<String> {
+    let nested = finding.nested_image.as_deref().map(|image| nested_life(redactor, image, width));
+    [outer_life(redactor, image, finding, width), nested].into_iter().flatten().reduce(|outer, nested| format!("{outer}; {nested}"))
+}
+
+/// What became of it in an image that lies in the file.
+fn nested_life(redactor: &Redactor, image: &NestedImage, width: usize) -> String {
+    let name = match (&image.name, &image.digest) {
+        (Some(name), _) => format!("the image {} in the file", clean(redactor, name)),
+        (None, Some(digest)) => format!("the image {digest} in the file"),
+        (None, None) => "the image in the file".to_owned(),
+    };
+    let layer = |layer: &NestedLayer| match layer.created_by.as_deref().map(|text| words::instruction(&redactor.text(text))) {
+        Some(text) if !text.is_empty() => format!("layer {} ({})", layer.index, words::shorten(&sanitise::terminal(&text), width)),
+        _ => format!("layer {}", layer.index),
+    };
+    let Some(brought) = &image.layer else { return format!("in the metadata of {name}") };
+    let by = image.hidden_by.as_ref().map(layer).unwrap_or_default();
+    let fate = match image.visibility {
+        None => String::new(),
+        Some(Visibility::InFinalImage) => ", where no later one hides it".to_owned(),
+        Some(Visibility::Overwritten { .. }) => format!(", overwritten in its {by}: still readable"),
+        Some(Visibility::Deleted { .. }) => format!(", deleted in its {by}: still readable"),
+    };
+    format!("in {} of {name}{fate}", layer(brought))
+}
+
+fn outer_life(redactor: &Redactor, image: &ImageFacts, finding: &Finding, width: usize) -> Option<String> {
     let by = |index| layer(redactor, image, index, width);
     Some(match finding.visibility {
         Some(Visibility::InFinalImage) => "in the final image".to_owned(),

@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use super::Limits;
 use super::expanded::Expanded;
+use super::nested::images::Images;
 use crate::content::nested::git::{self, History};
 use crate::content::packages::{self, DatabaseFile, FileHashes};
 use crate::detect::overlap::{self, Spanned};
 use crate::detect::structure::public::Public;
 use crate::detect::{Candidate, Chunk, Detected};
-use crate::finding::{MAX_ALSO, MAX_SKIPPED, Part, Position, Reason};
+use crate::finding::{MAX_ALSO, MAX_SKIPPED, NestedImage, Part, Position, Reason};
 use crate::layer::walk::Oddity;
 use crate::layer::{Entry, EntryKind, Piece};
 
@@ -34,6 +35,8 @@ pub(super) struct Found {
     pub(super) hashes: Option<Arc<FileHashes>>,
     /// Of the member of a container in the file, where it may be known by them.
     pub(super) member: Option<Arc<FileHashes>>,
+    /// The image in a file that it stands in.
+    pub(super) nested_image: Option<Arc<NestedImage>>,
 }
 
 /// A public key in a blob.
@@ -79,9 +82,9 @@ fn cost(file: &DatabaseFile) -> usize {
 }
 
 /// A file, or a member of a container in one: [`Entry::key`].
-type Key = (u32, Vec<u32>);
+pub(super) type Key = (u32, Vec<u32>);
 
-fn key(entry: &Entry) -> Key {
+pub(super) fn key(entry: &Entry) -> Key {
     let (order, inside) = entry.key();
     (order, inside.to_vec())
 }
@@ -101,6 +104,8 @@ pub(super) struct Gatherer {
     pub(super) expanded: Expanded,
     /// What git's trees and commits say, by the folder of their objects.
     histories: BTreeMap<Vec<u8>, History>,
+    /// Images that lie in files.
+    pub(super) images: Images,
     /// What was wrong with containers.
     oddities: BTreeSet<(Key, Oddity)>,
     databases: Databases,
@@ -321,6 +326,7 @@ impl Gatherer {
         for (folder, history) in other.histories {
             self.history(&folder).merge(history);
         }
+        self.images.merge(other.images);
         self.oddities.extend(other.oddities);
         while self.oddities.len() > MAX_SKIPPED + 1 {
             self.oddities.pop_last();
@@ -351,6 +357,7 @@ impl Gatherer {
         first(&mut self.published);
         let databases = self.databases.finish();
         let mut gathered = Gathered { published: self.published, databases, scanned: self.scanned, ..Gathered::default() };
+        let images = self.images.finish();
         let mut dropped = self.dropped;
         let mut raw = self.raw.into_iter().peekable();
         while let Some(first) = raw.next() {
@@ -366,7 +373,10 @@ impl Gatherer {
             let is_content = group[0].part == Part::Content || group[0].entry.inside.is_some();
             let hashes = self.hashes.get(&group[0].entry.order).filter(|_| is_content).cloned();
             let mut found = fold(overlap::resolve(group), pieces);
-            found.iter_mut().for_each(|found| (found.hashes, found.member) = (hashes.clone(), member.clone()));
+            let nested_image = found.first().and_then(|found| images.of(&found.entry)).map(Arc::new);
+            for found in &mut found {
+                (found.hashes, found.member, found.nested_image) = (hashes.clone(), member.clone(), nested_image.clone());
+            }
             if found.len() > limits.findings_per_file {
                 dropped += (found.len() - limits.findings_per_file) as u64;
                 found.truncate(limits.findings_per_file);
@@ -463,9 +473,20 @@ fn fold(raws: Vec<(Raw, Vec<u32>)>, pieces: Option<&BTreeMap<u64, Lines>>) -> Ve
             candidate.decoding = inside.steps.iter().cloned().chain(candidate.decoding).collect();
             candidate.note = [candidate.note, inside.note.clone()].into_iter().flatten().reduce(|one, other| format!("{one}; {other}"));
         }
-        let (hashes, member) = (None, None);
+        let (hashes, member, nested_image) = (None, None, None);
         let also = Vec::new();
-        found.push(Found { entry: raw.entry, is_masked: false, part: raw.part, position, also, candidate, matched_too, hashes, member });
+        found.push(Found {
+            entry: raw.entry,
+            is_masked: false,
+            part: raw.part,
+            position,
+            also,
+            candidate,
+            matched_too,
+            hashes,
+            member,
+            nested_image,
+        });
     }
     found
 }

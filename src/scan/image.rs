@@ -17,13 +17,10 @@ use crate::finding::{
     Counterpart, Coverage, Finding, ImageFacts, LayerFacts, MAX_ALSO, Origin, Part, Place, Position, Reason, RuleFacts, Scan, Severity,
     StepFacts, Visibility, fingerprint, pair,
 };
-use crate::layer::index::Fate;
+use crate::layer::life::{self, Life, Name};
 use crate::layer::{Entry, EntryKind};
 use crate::oci::{Digest, MediaType};
 use crate::source::{BlobKey, Contents, DocumentKind, Image, Layer, Reference};
-
-/// Most hard links of a file that are followed.
-const MAX_NAMES: usize = 32;
 
 /// Adds a source's images, findings and coverage to the scan.
 pub(super) fn assemble(target: &Reference, contents: Contents, results: &Results, crew: &Crew<'_>, scan: &mut Scan) {
@@ -36,7 +33,9 @@ pub(super) fn assemble(target: &Reference, contents: Contents, results: &Results
         let inheritance = Inheritance::new(image, &contents.images, results, &crew.options.bases);
         scan.images.push(ImageFacts { base: inheritance.facts.clone(), ..facts(&source, image) });
         let before = scan.findings.len();
-        Assembly { image, number, results, crew, inheritance: &inheritance, recorded: &recorded }.run(scan);
+        let index = |layer: &Layer| layer.blob.as_ref().and_then(|key| results.get(key)).map(|result| &result.index);
+        let life = Life(image.layers.iter().map(index).collect());
+        Assembly { image, number, results, crew, inheritance: &inheritance, recorded: &recorded, life }.run(scan);
         pair(&mut scan.findings[before..]);
         counterparts(image, results, &mut scan.findings[before..]);
         recorded.doubt(&mut scan.findings[before..], image);
@@ -179,22 +178,6 @@ fn differs<'d>(expected: Option<&Digest>, actual: Option<&'d Digest>) -> Option<
     (expected != actual && expected.algorithm() == actual.algorithm()).then_some(actual)
 }
 
-/// One name of a file, from where it was given to where it ends.
-struct Name {
-    path: Vec<u8>,
-    layer: usize,
-    order: u32,
-    end: Option<End>,
-}
-
-/// What takes a name away, and where.
-#[derive(Debug, Clone, Copy)]
-struct End {
-    layer: usize,
-    order: u32,
-    fate: Fate,
-}
-
 /// One image being put together.
 struct Assembly<'a> {
     image: &'a Image,
@@ -203,6 +186,7 @@ struct Assembly<'a> {
     crew: &'a Crew<'a>,
     inheritance: &'a Inheritance,
     recorded: &'a Recorded<'a>,
+    life: Life<'a>,
 }
 
 impl Assembly<'_> {
@@ -249,7 +233,8 @@ impl Assembly<'_> {
         // A blob that is no archive has no files that could be hidden.
         let visibility = (is_archive && !found.is_masked).then(|| self.visibility(&found.entry, indexes[indexes.len() - 1], &names));
         let finding = self.finding(&found.candidate, &found.matched_too, place(first, found.position), also, visibility);
-        let mut finding = Finding { origin, ..finding };
+        let nested_image = found.nested_image.as_deref().cloned().map(Box::new);
+        let mut finding = Finding { origin, nested_image, ..finding };
         let hashes = found.hashes.as_deref();
         if found.part == Part::Content && !found.entry.is_outside_files() && finding.explanation.is_some() {
             let ownership = self.recorded.ownership(&finding, self.image, first, &found.entry.path, hashes);
@@ -274,58 +259,18 @@ impl Assembly<'_> {
         }
     }
 
-    fn index(&self, layer: usize) -> Option<&crate::layer::index::PathIndex> {
-        let key = self.image.layers.get(layer)?.blob.as_ref()?;
-        self.results.get(key).map(|result| &result.index)
-    }
-
-    /// What becomes of a path that stands in `layer` at position `order`.
-    fn end(&self, path: &[u8], layer: usize, order: u32) -> Option<End> {
-        let within = self.index(layer).and_then(|index| index.fate(path, Some(order))).map(|(fate, order)| End { layer, order, fate });
-        within.or_else(|| {
-            let above = layer + 1..self.image.layers.len();
-            above.into_iter().find_map(|layer| self.index(layer)?.fate(path, None).map(|(fate, order)| End { layer, order, fate }))
-        })
-    }
-
-    /// All names of a file: its own, and those that hard links give it in its own layer or a later one while it has the name that the
-    /// link was made from.
+    /// All names of a file, or the one of what is none.
     fn names(&self, entry: &Entry, layer: usize) -> Vec<Name> {
-        let own = Name { path: entry.path.clone(), layer, order: entry.order, end: self.end(&entry.path, layer, entry.order) };
-        let mut names = vec![own];
         // What stands inside a file is there as long as the file is.
         if entry.kind != EntryKind::File && entry.inside.is_none() {
-            return names;
+            return vec![self.life.name(&entry.path, layer, entry.order)];
         }
-        for above in layer..self.image.layers.len() {
-            for link in self.index(above).map(|index| index.links()).unwrap_or_default() {
-                let at = (above, link.order);
-                let is_name = |name: &Name| {
-                    let is_gone = name.end.is_some_and(|end| (end.layer, end.order) <= at);
-                    name.path == link.target && (name.layer, name.order) < at && !is_gone
-                };
-                if names.len() < MAX_NAMES && names.iter().any(is_name) {
-                    let end = self.end(&link.path, above, link.order);
-                    names.push(Name { path: link.path.clone(), layer: above, order: link.order, end });
-                }
-            }
-        }
-        names
+        self.life.names(&entry.path, layer, entry.order)
     }
 
-    /// The bytes are there as long as one of their names is; what took the last name takes them.
     fn visibility(&self, entry: &Entry, layer: usize, names: &[Name]) -> Visibility {
         // Stray bytes are unpacked by nobody: they are gone from the start, and readable by anyone who pulls.
-        if entry.is_outside_files() {
-            return Visibility::Deleted { layer };
-        }
-        let ends: Option<Vec<End>> = names.iter().map(|name| name.end).collect();
-        // Of names that go in one layer, the one that the finding is listed under comes first.
-        match ends.and_then(|ends| ends.into_iter().rev().max_by_key(|end| end.layer)) {
-            None => Visibility::InFinalImage,
-            Some(End { layer, fate: Fate::Overwritten, .. }) => Visibility::Overwritten { layer },
-            Some(End { layer, fate: Fate::Deleted, .. }) => Visibility::Deleted { layer },
-        }
+        if entry.is_outside_files() { Visibility::Deleted { layer } } else { life::visibility(names) }
     }
 
     /// Findings of config, history, annotations and attestations; a secret that stands in several of them is one finding.

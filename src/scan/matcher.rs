@@ -85,6 +85,9 @@ impl<'m, 'c> Matcher<'m, 'c> {
         if is_file && self.crew.options.comments == Comments::Heeded {
             inline::suppress(self.crew.rules, &chunk, &mut detected.candidates);
         }
+        if is_file && matches!(chunk.bytes.first(), Some(b'{' | b'[')) && piece.offset == 0 {
+            piece.whole.clone().into_iter().for_each(|whole| self.found.images.document(&piece.entry, &buffer[whole]));
+        }
         if is_file && self.crew.options.public_files == PublicFiles::Suppress {
             match piece.whole.clone() {
                 Some(whole) => self.recognise(piece, &buffer[whole], &detected),
@@ -178,10 +181,15 @@ impl<'m, 'c> Matcher<'m, 'c> {
 
     /// Matches the name of a member.
     pub(super) fn name(&mut self, entry: &Arc<Entry>, name: &[u8]) {
+        self.named(entry, Part::Name, name);
+    }
+
+    /// Matches a text that stands in a table and not in a file.
+    pub(super) fn named(&mut self, entry: &Arc<Entry>, part: Part, name: &[u8]) {
         let range = 0..name.len();
         let piece = Piece {
             entry: Arc::clone(entry),
-            part: Part::Name,
+            part,
             place: Where::Metadata,
             bytes: range.clone(),
             owned: range,

@@ -4,7 +4,9 @@
 //! in the report, or it is matched as it stands. Readers of containers give the ranges that they understood; the gaps are text.
 
 mod archives;
+mod filesystems;
 mod git;
+pub(super) mod images;
 mod records;
 mod stream;
 
@@ -19,7 +21,7 @@ pub(super) use stream::Streamer;
 use super::gather::Gatherer;
 use super::matcher::{Matcher, opening};
 use crate::content::nested::budget::{Budget, Metered, Stopped};
-use crate::content::nested::{Format, Problem, gaps, git::bundled, just, rpm, strings, uncompressed_name};
+use crate::content::nested::{Format, Problem, asar, gaps, git::bundled, iso, just, rpm, strings, uncompressed_name};
 use crate::finding::Reason;
 use crate::layer::decode::{Compression, Decoded, Decoder, NestedInput};
 use crate::layer::walk::{self, Body, Head, MAX_WHOLE, Sink};
@@ -47,6 +49,12 @@ impl Gatherer {
                 self.odd(entry, Reason::EntriesLimit, None, detail);
             }
         }
+    }
+
+    /// The same of a nested tar, which may be the layer of an image.
+    fn tar(&mut self, entry: &Entry, mut walked: walk::Walked) {
+        self.images.layer(entry, std::mem::take(&mut walked.index));
+        self.walked(entry, walked);
     }
 
     /// What a walk through a nested archive or file had to say. That a bound was reached is said of the file of the layer.
@@ -103,8 +111,8 @@ impl Matcher<'_, '_> {
         match format {
             Format::Compressed(compression) => self.compressed(entry, bytes, compression, budget),
             Format::Tar => {
-                let walked = walk::nested(Decoded::Mapped(bytes), entry, &mut Inline(self));
-                self.found.walked(entry, walked);
+                let walked = walk::nested(Decoded::Mapped(bytes), entry, &|| budget.member(), &mut Inline(self));
+                self.found.tar(entry, walked);
                 just(0..bytes.len())
             }
             Format::Zip => self.zip(entry, bytes, budget),
@@ -114,6 +122,10 @@ impl Matcher<'_, '_> {
             Format::Rpm => rpm::payload(bytes).map(|start| self.following(entry, bytes, start)).into_iter().collect(),
             // What it says before the pack is text.
             Format::GitBundle => bundled(bytes).map(|start| self.following(entry, bytes, start)).into_iter().collect(),
+            Format::SevenZip => self.seven_zip(entry, bytes, budget),
+            Format::Asar => self.stored(entry, bytes, asar::list(bytes, budget.most_members()), budget),
+            Format::Iso => self.stored(entry, bytes, iso::list(bytes, budget.most_members()), budget),
+            Format::Squashfs => self.squashfs(entry, bytes, budget),
             Format::GitPack => self.pack(entry, bytes, budget),
             Format::GitObject => self.object(entry, bytes, budget),
             Format::JavaClass => {

@@ -3,6 +3,7 @@
 //! [`Archive`] is one that lies uncompressed on disk; it is mapped, and its blobs are read in place. How members become images is
 //! [`contents_of`], for archives that come as a stream too.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -117,6 +118,16 @@ impl Source for Archive {
 /// The images of an archive whose members are known. `index.json` comes first, because it knows platforms and attestations;
 /// `manifest.json` gives whole names, and images that the index does not have. Members that belong to no image are extras.
 pub(super) fn contents_of(members: &dyn Members, index: &ArchiveIndex, wanted: &Wanted, path: &Path) -> Result<Contents, SourceError> {
+    let (mut contents, used) = images_of(members, wanted, path)?;
+    if wanted.is_all() {
+        let unused = index.files().iter().filter(|file| !used.contains(&file.key));
+        contents.extras = unused.map(|file| (file.name.clone(), file.key.clone())).collect();
+    }
+    Ok(contents)
+}
+
+/// The same without the extras; and what belongs to the images.
+pub(super) fn images_of(members: &dyn Members, wanted: &Wanted, path: &Path) -> Result<(Contents, HashSet<BlobKey>), SourceError> {
     let mut resolver = Resolver::new(members, wanted);
     let has = |name| members.find(name).is_ok();
     let (has_index, has_list) = (has("index.json"), has("manifest.json"));
@@ -142,10 +153,5 @@ pub(super) fn contents_of(members: &dyn Members, index: &ArchiveIndex, wanted: &
             }
         }
     }
-    let (mut contents, used) = resolver.finish(path)?;
-    if wanted.is_all() {
-        let unused = index.files().iter().filter(|file| !used.contains(&file.key));
-        contents.extras = unused.map(|file| (file.name.clone(), file.key.clone())).collect();
-    }
-    Ok(contents)
+    resolver.finish(path)
 }

@@ -21,6 +21,7 @@ mod mmap;
 mod oci_images;
 mod onepass;
 mod open;
+pub mod passing;
 mod reference;
 pub mod registry;
 mod resolve;

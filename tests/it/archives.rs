@@ -150,6 +150,122 @@ pub(crate) fn cpio(files: &[(&str, &[u8])]) -> Vec<u8> {
     out
 }
 
+/// An LZ4 frame whose blocks are stored as they are.
+pub(crate) fn lz4(bytes: &[u8]) -> Vec<u8> {
+    // Independent blocks of 64 KiB, no checksums but the header's own.
+    let mut out = vec![0x04, 0x22, 0x4d, 0x18, 0x60, 0x40, 0x82];
+    for block in bytes.chunks(64 << 10) {
+        out.extend((block.len() as u32 | 1 << 31).to_le_bytes());
+        out.extend(block);
+    }
+    out.extend([0; 4]);
+    out
+}
+
+/// An asar archive.
+pub(crate) fn asar(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut tree = serde_json::json!({});
+    let mut offset = 0;
+    for (name, bytes) in files {
+        let mut node = &mut tree;
+        for part in name.split('/') {
+            node = &mut node["files"][part];
+        }
+        *node = serde_json::json!({ "size": bytes.len(), "offset": offset.to_string() });
+        offset += bytes.len();
+    }
+    let tree = tree.to_string();
+    let padded = tree.len().next_multiple_of(4);
+    let mut out = [4, padded + 8, padded + 4, tree.len()].map(|number| (number as u32).to_le_bytes()).concat();
+    out.extend(tree.bytes());
+    out.resize(16 + padded, 0);
+    files.iter().for_each(|(_, bytes)| out.extend(*bytes));
+    out
+}
+
+/// A 7z archive of one stream, stored as it is.
+pub(crate) fn seven_zip(files: &[(&str, &[u8])]) -> Vec<u8> {
+    fn number(out: &mut Vec<u8>, number: usize) {
+        if number < 0x80 {
+            out.push(number as u8);
+        } else {
+            out.push(0xff);
+            out.extend((number as u64).to_le_bytes());
+        }
+    }
+    let body: Vec<u8> = files.iter().flat_map(|(_, bytes)| bytes.iter().copied()).collect();
+    let mut table = vec![1, 4, 6, 0, 1, 9];
+    number(&mut table, body.len());
+    table.extend([0, 7, 11, 1, 0, 1, 1, 0, 12]);
+    number(&mut table, body.len());
+    table.extend([0, 8, 13]);
+    number(&mut table, files.len());
+    table.push(9);
+    files[..files.len() - 1].iter().for_each(|(_, bytes)| number(&mut table, bytes.len()));
+    table.extend([0, 0, 5]);
+    number(&mut table, files.len());
+    let names: Vec<u8> = files.iter().flat_map(|(name, _)| name.encode_utf16().chain([0])).flat_map(u16::to_le_bytes).collect();
+    table.push(17);
+    number(&mut table, names.len() + 1);
+    table.push(0);
+    table.extend(names);
+    table.extend([0, 0]);
+    let mut out = b"7z\xbc\xaf\x27\x1c\0\x04\0\0\0\0".to_vec();
+    out.extend((body.len() as u64).to_le_bytes());
+    out.extend((table.len() as u64).to_le_bytes());
+    out.extend([0; 4]);
+    [out, body, table].concat()
+}
+
+/// Bytes of a sector of a disc.
+const SECTOR: usize = 2048;
+/// The sector of the folder.
+const FOLDER: usize = 18;
+
+/// Bytes of a folder's record of a file.
+fn iso_record_length(name: &str) -> usize {
+    33 + name.len() + (name.len() + 1) % 2
+}
+
+/// Where in an [`iso`] of files of these names their records are.
+pub(crate) fn iso_records(names: &[String]) -> Vec<usize> {
+    let mut at = FOLDER * SECTOR;
+    let mut record = |name: &String| {
+        at += iso_record_length(name);
+        at - iso_record_length(name)
+    };
+    names.iter().map(&mut record).collect()
+}
+
+/// An ISO 9660 image with a folder of some files.
+pub(crate) fn iso(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let record = |sector: usize, size: usize, flags: u8, name: &str| {
+        let mut out = vec![0; iso_record_length(name)];
+        out[0] = out.len() as u8;
+        out[2..6].copy_from_slice(&(sector as u32).to_le_bytes());
+        out[10..14].copy_from_slice(&(size as u32).to_le_bytes());
+        out[25] = flags;
+        out[32] = name.len() as u8;
+        out[33..33 + name.len()].copy_from_slice(name.as_bytes());
+        out
+    };
+    let mut out = vec![0; (FOLDER + 1) * SECTOR];
+    for (sector, kind) in [(16, 1), (17, 255)] {
+        out[sector * SECTOR..sector * SECTOR + 6].copy_from_slice(&[&[kind][..], b"CD001"].concat());
+    }
+    out[16 * SECTOR + 156..16 * SECTOR + 190].copy_from_slice(&record(FOLDER, SECTOR, 2, "\0"));
+    let mut at = FOLDER * SECTOR;
+    for (name, bytes) in files {
+        let record = record(out.len() / SECTOR, bytes.len(), 0, name);
+        assert!(at + record.len() <= (FOLDER + 1) * SECTOR, "a folder of one sector");
+        out[at..at + record.len()].copy_from_slice(&record);
+        at += record.len();
+        out.extend(*bytes);
+        out.resize(out.len().next_multiple_of(SECTOR), 0);
+    }
+    out
+}
+
 /// An object of a pack.
 pub(crate) enum Packed {
     Commit(Vec<u8>),

@@ -12,6 +12,16 @@ use crate::support::*;
 /// Scans a layer with the hostile file between two canaries, with small bounds.
 #[track_caller]
 fn survive(path: &str, bytes: &[u8], expected: &[Reason]) -> Scan {
+    let scan = found(path, bytes);
+    let mut reasons = reasons(&scan);
+    reasons.dedup();
+    assert_eq!(reasons, expected, "{path}: {:#?}", scan.coverage.skipped);
+    scan
+}
+
+/// The same, whatever is said of it.
+#[track_caller]
+fn found(path: &str, bytes: &[u8]) -> Scan {
     let canaries = [token("canary before"), token("canary after")];
     let mut layer = LayerBuilder::new();
     layer.file("/before", &canaries[0]);
@@ -25,9 +35,6 @@ fn survive(path: &str, bytes: &[u8], expected: &[Reason]) -> Scan {
     for canary in &canaries {
         only(&scan, canary);
     }
-    let mut reasons = reasons(&scan);
-    reasons.dedup();
-    assert_eq!(reasons, expected, "{path}: {:#?}", scan.coverage.skipped);
     scan
 }
 
@@ -190,6 +197,76 @@ fn too_many_members_end_at_the_bound() {
     survive("/many.zip", &zip.finish(), &[Reason::EntriesLimit]);
 }
 
+#[test]
+fn too_many_members_of_a_tar_end_at_the_bound() {
+    let names: Vec<String> = (0..12_000).map(|number| number.to_string()).collect();
+    let secret = token("in the last member");
+    let mut files: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), &b""[..])).collect();
+    files.push(("last", secret.as_bytes()));
+    let bytes = tar(&files);
+    survive("/many.tar.gz", &gzip(&bytes), &[Reason::EntriesLimit]);
+    // Where nothing has to be undone, what follows the last member that counts is looked at without names.
+    for (path, bytes) in [("/many.tar", bytes.clone()), ("/large.tar", [bytes, zeros(5 << 20)].concat())] {
+        only(&survive(path, &bytes, &[Reason::EntriesLimit]), &secret);
+    }
+}
+
+#[test]
+fn an_image_that_holds_itself_ends_at_the_bound() {
+    // Its file is the image, from the first byte to the last: there is no innermost one.
+    survive("/droste.iso", &droste(1), &[Reason::TooDeep]);
+    // Each is as many in the next.
+    let reasons = reasons(&found("/many.iso", &droste(40)));
+    assert!(reasons.contains(&Reason::TooDeep) && reasons.contains(&Reason::TooLarge), "{reasons:?}");
+}
+
+/// An image of a disc whose files are all the image itself.
+fn droste(count: usize) -> Vec<u8> {
+    let names: Vec<String> = (0..count).map(|number| number.to_string()).collect();
+    let files: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), &b"x"[..])).collect();
+    let mut bytes = iso(&files);
+    for (record, number) in iso_records(&names).into_iter().zip(0..) {
+        // Of those that are the very same bytes one is read.
+        let length = (bytes.len() as u32 - number).to_le_bytes();
+        bytes[record + 2..record + 6].fill(0);
+        bytes[record + 10..record + 14].copy_from_slice(&length);
+    }
+    bytes
+}
+
+#[test]
+fn streams_that_expand_without_an_end_end_at_the_bound() {
+    survive(
+        "/bomb.lzma",
+        &layersift::source::builder::compress(&zeros(100 << 20), layersift::layer::decode::Compression::Lzma).unwrap(),
+        &[Reason::TooLarge],
+    );
+}
+
+#[test]
+fn tables_that_lie_get_no_memory() {
+    let secret = token("stored");
+    let sound = seven_zip(&[("a", secret.as_bytes())]);
+    only(&survive("/a.7z", &sound, &[]), &secret);
+    // Where the table is, how long it is, and each of its bytes.
+    for at in (12..28).chain(32 + secret.len()..sound.len()) {
+        let mut bytes = sound.clone();
+        bytes[at] = 0xff;
+        // Some bytes may have any value.
+        let scan = found("/a.7z", &bytes);
+        assert!(scan.findings.iter().any(|finding| finding.secret.expose() == secret.as_bytes()), "{at}");
+    }
+    let mut cut = sound.clone();
+    cut.truncate(sound.len() - 10);
+    survive("/a.7z", &cut, &[Reason::DamagedFile]);
+    let lying = asar(&[("a", b"x")]);
+    let text = String::from_utf8_lossy(&lying).replace("\"size\":1,", "\"size\":9,");
+    survive("/a.asar", text.as_bytes(), &[Reason::DamagedFile]);
+    let mut stream = lz4(&[b'x'; 100]);
+    stream.truncate(50);
+    survive("/a.lz4", &stream, &[Reason::DamagedFile]);
+}
+
 /// Sound files of each format with some bytes changed: none may end the program, or cost the canary.
 #[test]
 fn changed_bytes_do_no_harm() {
@@ -202,6 +279,10 @@ fn changed_bytes_do_no_harm() {
         ("/a.gz", gzip(body)),
         ("/a.deb", ar(&[("control.tar.gz", &gzip(&tar(&[("a", body)]))), ("b", body)])),
         ("/a.cpio", cpio(&[("a", body), ("b", body)])),
+        ("/a.lz4", lz4(body)),
+        ("/a.asar", asar(&[("a", body), ("b", body)])),
+        ("/a.7z", seven_zip(&[("a", body), ("b", body)])),
+        ("/a.iso", iso(&[("A", body), ("B", body)])),
         (
             "/x.pack",
             pack(&[

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod allow;
+mod archivers;
 mod archives;
 mod audit;
 mod base;
@@ -28,6 +29,7 @@ mod hostile;
 mod invariants;
 mod life;
 mod nested;
+mod nested_images;
 mod official;
 mod packages;
 mod pairs;

@@ -31,7 +31,7 @@ fn a_secret_in_an_archive_in_an_archive_has_its_place() {
     let app = Zip::default().add("BOOT-INF/classes/App.txt", b"x", 8).add("BOOT-INF/lib/x.jar", &jar, 0).finish();
     let header = b"\x8e\xad\xe8\x01\0\0\0\0\0\0\0\0\0\0\0\0";
     let rpm = [&[0xed, 0xab, 0xee, 0xdb], &[0; 92][..], header, header, &gzip(&cpio(&[("./etc/x", text.as_bytes())]))].concat();
-    let cases: [(&str, Vec<u8>, &str, &[&str]); 10] = [
+    let cases: [(&str, Vec<u8>, &str, &[&str]); 15] = [
         ("/a.rpm", rpm, "/a.rpm!etc/x:3", &["gzip"]),
         ("/app.jar", app.clone(), "/app.jar!BOOT-INF/lib/x.jar!application.properties:3", &[]),
         ("/a.tar", tar(&[("srv/app.jar", &app)]), "/a.tar!srv/app.jar!BOOT-INF/lib/x.jar!application.properties:3", &[]),
@@ -39,6 +39,11 @@ fn a_secret_in_an_archive_in_an_archive_has_its_place() {
         ("/dump.sql.gz", gzip(text.as_bytes()), "/dump.sql.gz:3", &["gzip"]),
         ("/dump.xz", compress(text.as_bytes(), Compression::Xz).unwrap(), "/dump.xz:3", &["xz"]),
         ("/dump.bz2", compress(text.as_bytes(), Compression::Bzip2).unwrap(), "/dump.bz2:3", &["bzip2"]),
+        ("/dump.lzma", compress(text.as_bytes(), Compression::Lzma).unwrap(), "/dump.lzma:3", &["lzma"]),
+        ("/dump.lz4", lz4(text.as_bytes()), "/dump.lz4:3", &["lz4"]),
+        ("/app.asar", asar(&[("lib/a.js", text.as_bytes()), ("b", b"x")]), "/app.asar!lib/a.js:3", &[]),
+        ("/a.7z", seven_zip(&[("x", b"1"), ("lib/a.env", text.as_bytes())]), "/a.7z!lib/a.env:3", &[]),
+        ("/a.iso", iso(&[("A.TXT;1", text.as_bytes())]), "/a.iso!A.TXT:3", &[]),
         ("/dump.zst", compress(text.as_bytes(), Compression::Zstd).unwrap(), "/dump.zst:3", &["zstd"]),
         (
             "/a.deb",
@@ -318,7 +323,7 @@ fn strings_of_compiled_code_stand_by_themselves() {
 
 #[test]
 fn what_cannot_be_read_is_said() {
-    for (bytes, name) in [(&b"7z\xbc\xaf\x27\x1c rest"[..], "7z"), (b"hsqs and the rest", "squashfs")] {
+    for (bytes, name) in [(&b"Rar!\x1a\x07 rest"[..], "RAR"), (b"hsqs and the rest", "squashfs")] {
         let scan = file("/a", bytes);
         assert_eq!(reasons(&scan), [Reason::UnreadFormat]);
         assert!(scan.coverage.skipped[0].detail.contains(name));

@@ -62,6 +62,11 @@ impl Budget {
         self.bounds
     }
 
+    /// Most members of the file.
+    pub fn most_members(&self) -> usize {
+        usize::try_from(self.bounds.members).unwrap_or(usize::MAX)
+    }
+
     /// Accounts for bytes that came out of a container, or for as much work; false when there has been too much of it.
     pub fn spend(&self, bytes: u64) -> bool {
         take(&self.bytes, bytes)

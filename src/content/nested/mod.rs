@@ -5,10 +5,16 @@
 //! and each gives the ranges that it understood, so that what it did not understand is scanned as it is. Knows no rule and no thread.
 
 pub mod ar;
+pub mod asar;
 pub mod budget;
 pub mod cpio;
 pub mod git;
+pub mod images;
+pub mod iso;
+pub mod listing;
 pub mod rpm;
+pub mod seven_zip;
+pub mod squashfs;
 pub mod strings;
 pub mod zip;
 
@@ -33,6 +39,14 @@ pub enum Format {
     Cpio,
     /// An RPM package.
     Rpm,
+    /// A 7z archive.
+    SevenZip,
+    /// An archive of an Electron program.
+    Asar,
+    /// An ISO 9660 image.
+    Iso,
+    /// A squashfs image.
+    Squashfs,
     /// A pack of git objects.
     GitPack,
     /// A pack of git objects with what it is of.
@@ -61,11 +75,12 @@ impl Format {
             | [b'B', b'Z', b'h', _]
             | [0xfd, b'7', b'z', b'X']
             | [0x28, 0xb5, 0x2f, 0xfd]
-            | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => {
-                Some(Compression::sniff(head)).filter(|known| *known != Compression::None).map(Format::Compressed)
-            }
+            | [0x50..=0x5f, 0x2a, 0x4d, 0x18]
+            | [0x5d, 0, 0, _]
+            | [4, 0x22, 0x4d, 0x18]
+            | [2, 0x21, 0x4c, 0x18] => Some(Compression::sniff(head)).filter(|known| *known != Compression::None).map(Format::Compressed),
             b"PK\x03\x04" | b"PK\x05\x06" => Some(Format::Zip),
-            b"Cr24" => Some(Format::Zip),
+            b"Cr24" if matches!(head.get(4..8), Some([2 | 3, 0, 0, 0])) => Some(Format::Zip),
             b"!<ar" if head.starts_with(ar::MAGIC) => Some(Format::Ar),
             b"0707" if cpio::is_header(head) => Some(Format::Cpio),
             [0xc7, 0x71, ..] if cpio::is_header(head) => Some(Format::Cpio),
@@ -78,19 +93,38 @@ impl Format {
             [b'S', b'Q', b'L', b'i'] | [0x37, 0x7f, 0x06, _] | [0xd9, 0xd5, 0x05, 0xf9] | [0, 0, 0, 0] if !packages::is_large(path) => {
                 sqlite::File::sniff(path, head).map(Format::Sqlite)
             }
-            b"7z\xbc\xaf" if head.starts_with(b"7z\xbc\xaf\x27\x1c") => Some(Format::Unread("7z archive")),
+            b"7z\xbc\xaf" if head.starts_with(seven_zip::MAGIC) => Some(Format::SevenZip),
             b"Rar!" if head.starts_with(b"Rar!\x1a\x07") => Some(Format::Unread("RAR archive")),
-            b"hsqs" => Some(Format::Unread("squashfs image")),
-            [4, 0x22, 0x4d, 0x18] => Some(Format::Unread("lz4 stream")),
+            b"hsqs" if squashfs::is_image(head) => Some(Format::Squashfs),
+            b"hsqs" | b"sqsh" => Some(Format::Unread("squashfs image of another version")),
+            [4, 0, 0, 0] if asar::is_archive(head) => Some(Format::Asar),
             [0xed, 0xab, 0xee, 0xdb] => Some(Format::Rpm),
             _ => None,
         };
-        by_magic.or_else(|| walk::is_archive(head).then_some(Format::Tar))
+        by_magic.or_else(|| walk::is_archive(head).then_some(Format::Tar)).or_else(|| Self::by_name(path, head))
+    }
+
+    /// What a file is that nothing but its name tells by its first bytes.
+    fn by_name(path: &[u8], head: &[u8]) -> Option<Self> {
+        match path {
+            [.., b'.', b'b', b'r'] if Compression::may_be_brotli(&head[..head.len().min(SNIFFED)]) => {
+                Some(Format::Compressed(Compression::Brotli))
+            }
+            // Its mark comes after 32 KiB.
+            [.., b'.', b'i' | b'I', b's' | b'S', b'o' | b'O'] => Some(Format::Iso),
+            _ => None,
+        }
     }
 
     /// The same, of a file that lies in memory as a whole: a zip archive may have anything before it.
     pub fn of(path: &[u8], bytes: &[u8]) -> Option<Self> {
-        Self::sniff(path, bytes).or_else(|| zip::ends_as_zip(bytes).then_some(Format::Zip))
+        // What the name said of an image of a disc shows now.
+        let by_head = Self::sniff(path, &bytes[..bytes.len().min(SNIFFED)]).filter(|format| *format != Format::Iso);
+        by_head.or_else(|| match bytes {
+            _ if iso::is_image(bytes) => Some(Format::Iso),
+            _ if iso::is_udf(bytes) => Some(Format::Unread("UDF image")),
+            _ => zip::ends_as_zip(bytes).then_some(Format::Zip),
+        })
     }
 
     /// Whether it is read as a stream where it is long, even if it lies in memory: what comes of it is work for several threads.
@@ -101,7 +135,7 @@ impl Format {
 
 /// The name of a file without the ending that says how it is compressed, for what rules go by.
 pub fn uncompressed_name(path: &[u8]) -> Vec<u8> {
-    const ENDINGS: [(&[u8], &[u8]); 9] = [
+    const ENDINGS: [(&[u8], &[u8]); 12] = [
         (b".tgz", b".tar"),
         (b".txz", b".tar"),
         (b".tbz2", b".tar"),
@@ -110,6 +144,9 @@ pub fn uncompressed_name(path: &[u8]) -> Vec<u8> {
         (b".xz", b""),
         (b".bz2", b""),
         (b".zst", b""),
+        (b".lzma", b""),
+        (b".lz4", b""),
+        (b".br", b""),
         (b".svgz", b".svg"),
     ];
     let shorter = ENDINGS.iter().find_map(|(ending, instead)| Some([path.strip_suffix(*ending)?, instead].concat()));

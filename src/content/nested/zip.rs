@@ -7,9 +7,11 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::io::BufRead as _;
 use std::ops::Range;
 
 use super::{Problem, little};
+use crate::layer::decode::Input;
 
 const LOCAL: &[u8] = b"PK\x03\x04";
 const CENTRAL: &[u8] = b"PK\x01\x02";
@@ -31,10 +33,23 @@ pub enum Method {
     Stored,
     /// Deflate.
     Deflate,
+    /// Deflate with a window twice as large.
+    Deflate64,
+    /// LZMA, with its parameters in front.
+    Lzma,
     /// One of the streams that are known by their first bytes: bzip2, zstd, xz.
     Stream,
     /// In another way.
     Unknown,
+}
+
+/// Bytes before a member that LZMA stored: the version of the library, how long the parameters are, and the parameters (APPNOTE, section 5.8.8).
+pub const LZMA_PREFIX: usize = 9;
+
+/// What `xz --format=lzma` would write before such a member; `size` is none where a mark tells its end.
+pub fn lzma_header(prefix: &[u8], size: Option<u64>) -> Option<Vec<u8>> {
+    let parameters = prefix.first_chunk::<LZMA_PREFIX>()?[2..].strip_prefix(&[5, 0])?;
+    Some([parameters, &size.unwrap_or(u64::MAX).to_le_bytes()].concat())
 }
 
 /// A member of a zip archive.
@@ -164,6 +179,8 @@ fn method_of(number: u64) -> Method {
     match number {
         0 => Method::Stored,
         8 => Method::Deflate,
+        9 => Method::Deflate64,
+        14 => Method::Lzma,
         12 | 93 | 95 => Method::Stream,
         _ => Method::Unknown,
     }
@@ -349,6 +366,49 @@ fn sequence(
 fn after_descriptor(bytes: &[u8], at: usize) -> usize {
     let is_record = |at: usize| bytes.get(at..).is_some_and(|rest| rest.starts_with(LOCAL) || rest.starts_with(CENTRAL));
     [12, 16, 20, 24].into_iter().map(|length| at + length).find(|&next| is_record(next)).unwrap_or(at)
+}
+
+/// What stands before a member, for who reads the archive from its beginning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Local {
+    /// The member's name.
+    pub name: Vec<u8>,
+    /// How its bytes are stored.
+    pub method: Method,
+    /// Whether a password protects it.
+    pub is_encrypted: bool,
+    /// How many bytes are stored; none where only what follows them says it.
+    pub stored: Option<u64>,
+    /// How many bytes they are when that is undone.
+    pub size: Option<u64>,
+}
+
+impl Local {
+    /// Reads the record that comes next; none, and nothing is read, if another kind of record or something else does.
+    pub fn read(input: &mut Input<'_>) -> Option<Self> {
+        const FIXED: usize = 30;
+        let fixed = input.peek(FIXED).ok().filter(|bytes| bytes.starts_with(LOCAL))?;
+        let length = FIXED + (little::<2>(fixed, 26)? + little::<2>(fixed, 28)?) as usize;
+        let bytes = input.peek(length).ok()?.get(..length)?;
+        let record = local(bytes, 0)?;
+        let is_sized = record.flags & HAS_DESCRIPTOR == 0 || record.stored > 0;
+        let found = Self {
+            name: bytes[record.name].to_vec(),
+            method: method_of(record.method),
+            is_encrypted: record.flags & IS_ENCRYPTED != 0 || record.method == 99,
+            stored: is_sized.then_some(record.stored),
+            size: is_sized.then_some(record.size),
+        };
+        input.consume(length);
+        Some(found)
+    }
+
+    /// Passes over what follows a member whose size was not said.
+    pub fn pass_descriptor(input: &mut Input<'_>) {
+        const LONGEST: usize = 24 + 4;
+        let length = input.peek(LONGEST).map_or(0, |bytes| after_descriptor(bytes, 0));
+        input.consume(length);
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The four codecs behind one small trait: bytes in, bytes out, one member at a time.
+//! The codecs behind one small trait: bytes in, bytes out, one member at a time.
 //!
 //! The libraries' own readers are not used, because they drop what a step produced when the same step meets damage. Their raw states say
 //! how much they produced in every case.
@@ -9,8 +9,10 @@ use flate2::{Crc, Decompress, FlushDecompress};
 use zstd::stream::raw::{DParameter, InBuffer, Operation, OutBuffer};
 
 use super::Compression;
+use super::brotli::Brotli;
+use super::lz4::Lz4;
 
-/// Most memory that an xz stream may ask for.
+/// Most memory that an xz or lzma stream may ask for.
 const XZ_MEMORY: u64 = 256 << 20;
 
 /// Base-2 logarithm of the largest zstd window: what the tools of the field decode by default.
@@ -48,7 +50,10 @@ pub(super) fn for_compression(compression: Compression) -> io::Result<Option<Box
         Compression::None => None,
         Compression::Gzip => Some(Box::new(Gzip::new())),
         Compression::Zstd => Some(Box::new(Zstd::new()?)),
-        Compression::Xz => Some(Box::new(Xz::new()?)),
+        Compression::Xz => Some(Box::new(Xz::new(xz_stream)?)),
+        Compression::Lzma => Some(Box::new(Xz::new(lzma_stream)?)),
+        Compression::Lz4 => Some(Box::new(Lz4::new())),
+        Compression::Brotli => Some(Box::new(Brotli::new())),
         Compression::Bzip2 => Some(Box::new(Bzip2(bzip2::Decompress::new(false)))),
     })
 }
@@ -262,30 +267,57 @@ impl Codec for Zstd {
     }
 }
 
-struct Xz(liblzma::stream::Stream);
+/// Makes the state of one stream.
+type Begin = fn() -> Result<liblzma::stream::Stream, liblzma::stream::Error>;
+
+fn xz_stream() -> Result<liblzma::stream::Stream, liblzma::stream::Error> {
+    liblzma::stream::Stream::new_stream_decoder(XZ_MEMORY, 0)
+}
+
+fn lzma_stream() -> Result<liblzma::stream::Stream, liblzma::stream::Error> {
+    liblzma::stream::Stream::new_lzma_decoder(XZ_MEMORY)
+}
+
+/// The codec for LZMA2 without a container.
+pub(super) fn lzma2(property: u8) -> io::Result<Box<dyn Codec>> {
+    // The library's raw decoder has no bound of its own: the property says 2 or 3 times a power of two (xz's `xz-file-format.txt`, 5.3.1).
+    let dictionary = (2 | u64::from(property & 1)) << (property / 2 + 11).min(63);
+    if property > 40 || dictionary > XZ_MEMORY {
+        let problem = format!("the stream asks for more than {} MiB of memory", XZ_MEMORY >> 20);
+        return Err(io::Error::new(io::ErrorKind::InvalidData, problem));
+    }
+    let mut filters = liblzma::stream::Filters::new();
+    filters.lzma2_properties(&[property])?;
+    Ok(Box::new(Xz { stream: liblzma::stream::Stream::new_raw_decoder(&filters)?, begin: xz_stream }))
+}
+
+struct Xz {
+    stream: liblzma::stream::Stream,
+    begin: Begin,
+}
 
 impl Xz {
-    fn new() -> io::Result<Self> {
-        Ok(Self(liblzma::stream::Stream::new_stream_decoder(XZ_MEMORY, 0)?))
+    fn new(begin: Begin) -> io::Result<Self> {
+        Ok(Self { stream: begin()?, begin })
     }
 }
 
 impl Codec for Xz {
     fn step(&mut self, input: &[u8], output: &mut [u8]) -> Step {
         use liblzma::stream::{Action, Error, Status};
-        let (before_in, before_out) = (self.0.total_in(), self.0.total_out());
-        let result = self.0.process(input, output, if input.is_empty() { Action::Finish } else { Action::Run });
+        let (before_in, before_out) = (self.stream.total_in(), self.stream.total_out());
+        let result = self.stream.process(input, output, if input.is_empty() { Action::Finish } else { Action::Run });
         let progress = match result {
             Ok(Status::StreamEnd) => Progress::EndOfMember,
             Ok(_) => Progress::More,
             Err(Error::MemLimit) => Progress::Damaged(format!("the stream asks for more than {} MiB of memory", XZ_MEMORY >> 20)),
             Err(error) => Progress::Damaged(error.to_string()),
         };
-        step(self.0.total_in() - before_in, self.0.total_out() - before_out, progress)
+        step(self.stream.total_in() - before_in, self.stream.total_out() - before_out, progress)
     }
 
     fn reset(&mut self) -> io::Result<()> {
-        *self = Self::new()?;
+        self.stream = (self.begin)()?;
         Ok(())
     }
 }

@@ -6,13 +6,15 @@ use std::io::{self, BufRead, Read};
 const BUFFER: usize = 256 * 1024;
 
 /// Where compressed bytes come from.
-pub(super) enum Input<'a> {
+pub enum Input<'a> {
+    /// They lie in memory.
     Slice(&'a [u8]),
+    /// One after the other.
     Stream(Buffered<'a>),
 }
 
 /// A buffered stream. Unlike `BufReader` it can be asked for several bytes ahead, whatever the reads of the stream return.
-pub(super) struct Buffered<'a> {
+pub struct Buffered<'a> {
     reader: Box<dyn Read + Send + 'a>,
     buffer: Box<[u8]>,
     start: usize,
@@ -20,16 +22,18 @@ pub(super) struct Buffered<'a> {
 }
 
 impl<'a> Input<'a> {
-    pub(super) fn slice(bytes: &'a [u8]) -> Self {
+    /// Bytes that lie in memory.
+    pub fn slice(bytes: &'a [u8]) -> Self {
         Input::Slice(bytes)
     }
 
-    pub(super) fn stream(reader: Box<dyn Read + Send + 'a>) -> Self {
+    /// Bytes that come one after the other.
+    pub fn stream(reader: Box<dyn Read + Send + 'a>) -> Self {
         Input::Stream(Buffered { reader, buffer: vec![0; BUFFER].into_boxed_slice(), start: 0, end: 0 })
     }
 
     /// The next bytes, at least `count` of them unless the input ends before.
-    pub(super) fn peek(&mut self, count: usize) -> io::Result<&[u8]> {
+    pub fn peek(&mut self, count: usize) -> io::Result<&[u8]> {
         match self {
             Input::Slice(bytes) => Ok(bytes),
             Input::Stream(stream) => stream.peek(count),
@@ -37,7 +41,7 @@ impl<'a> Input<'a> {
     }
 
     /// Passes over NULs; how many.
-    pub(super) fn skip_nuls(&mut self) -> io::Result<u64> {
+    pub fn skip_nuls(&mut self) -> io::Result<u64> {
         let mut skipped = 0;
         loop {
             let bytes = self.fill_buf()?;
@@ -52,7 +56,7 @@ impl<'a> Input<'a> {
     }
 
     /// Reads to the end: how many bytes there were, and whether all were NULs.
-    pub(super) fn drain(&mut self) -> io::Result<(u64, bool)> {
+    pub fn drain(&mut self) -> io::Result<(u64, bool)> {
         let (mut count, mut nuls_only) = (0, true);
         loop {
             let bytes = self.fill_buf()?;

@@ -43,10 +43,31 @@ fn compress(how: Compression, bytes: &[u8]) -> Vec<u8> {
             encoder.write_all(bytes).unwrap();
             encoder.finish().unwrap()
         }
+        Compression::Lz4 => lz4(bytes),
+        // It has no mark of its own to be told by, and lzma none by which a second stream would be told from garbage.
+        Compression::Lzma | Compression::Brotli => unreachable!("have tests of their own"),
     }
 }
 
-const ALL: [Compression; 4] = [Compression::Gzip, Compression::Zstd, Compression::Xz, Compression::Bzip2];
+/// A frame of linked blocks with all checksums.
+fn lz4(bytes: &[u8]) -> Vec<u8> {
+    let sum = |bytes: &[u8]| twox_hash::XxHash32::oneshot(0, bytes).to_le_bytes();
+    let described = [0b0101_1100, 0x40, bytes.len() as u8, (bytes.len() >> 8) as u8, (bytes.len() >> 16) as u8, 0, 0, 0, 0, 0];
+    let mut out = [&[0x04, 0x22, 0x4d, 0x18], &described[..], &[sum(&described)[1]]].concat();
+    for (number, block) in bytes.chunks(64 << 10).enumerate() {
+        let history = &bytes[(number << 16).saturating_sub(64 << 10)..number << 16];
+        let stored = lz4_flex::block::compress_with_dict(block, history);
+        let (stored, mark) = if stored.len() < block.len() { (&stored[..], 0) } else { (block, 1 << 31) };
+        out.extend((stored.len() as u32 | mark).to_le_bytes());
+        out.extend(stored);
+        out.extend(sum(stored));
+    }
+    out.extend([0; 4]);
+    out.extend(sum(bytes));
+    out
+}
+
+const ALL: [Compression; 5] = [Compression::Gzip, Compression::Zstd, Compression::Xz, Compression::Bzip2, Compression::Lz4];
 
 /// Hands out few bytes at a time, so that every border falls somewhere.
 struct Drip(Cursor<Vec<u8>>, usize);
@@ -239,4 +260,31 @@ fn the_rest_can_be_skipped_after_damage() {
     assert_eq!(out, b"first member");
     assert_eq!(decoder.skip_rest().unwrap(), 1_001);
     assert!(decoder.read(&mut [0; 8]).is_err(), "the damage is not forgotten");
+}
+
+#[test]
+fn lzma_is_told_by_its_header() {
+    let bytes = crate::source::builder::compress(b"some text ".repeat(1000).as_slice(), Compression::Lzma).unwrap();
+    for (length, result) in [(bytes.len(), Ok(Vec::new())), (bytes.len() / 2, Err(io::ErrorKind::UnexpectedEof))] {
+        let (out, end) = read_all(Blob::Mapped(&bytes[..length]), 100);
+        assert!(b"some text ".repeat(1000).starts_with(&out) && !out.is_empty());
+        assert_eq!(end, result);
+    }
+    for other in [&b"]\0\0 is no stream"[..], &[0x5d, 0, 0, 0x80, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0], &bytes[..13]] {
+        assert_eq!(Compression::sniff(other), Compression::None);
+    }
+}
+
+#[test]
+fn a_name_is_not_enough_for_brotli() {
+    // What `brotli` makes of "hello, hello, hello, hello".
+    let stream = b"\x1f\x19\0\xf8\x8d\x94\x6e\xde\x44\x09\x52\x86\x96\x6c\x2c\x6f\x31\x4f\x24\xb0\xe3\0";
+    assert!(Compression::may_be_brotli(stream) && Compression::may_be_brotli(&stream[..10]));
+    let mut decoder = Decoder::nested(Compression::Brotli, NestedInput::Slice(stream)).unwrap();
+    let mut out = String::new();
+    decoder.read_to_string(&mut out).unwrap();
+    assert_eq!(out, "hello, hello, hello, hello");
+    for text in [&b"Demat d'an holl"[..], "un tamm brezhoneg: ganeoc\u{2019}h".as_bytes(), b"\xff\xff\xff\xff\0\0\0"] {
+        assert!(!Compression::may_be_brotli(text), "{text:?}");
+    }
 }

@@ -132,13 +132,18 @@ impl Walk<'_, '_> {
             }
             self.rotate(self.tape.pos());
         }
-        let entry = Arc::new(self.stray_entry());
         let before = self.tape.offset();
-        self.body(&entry, Part::Content, u64::MAX);
+        self.unnamed();
         let size = self.tape.offset() - before;
         if self.out.is_archive {
             self.odd(Reason::TrailingBytes, None, Some(size), format!("{what}: no engine unpacks them; they were scanned"));
         }
+    }
+
+    /// Takes all that is left without a name.
+    pub(super) fn unnamed(&mut self) {
+        let entry = Arc::new(self.stray_entry());
+        self.body(&entry, Part::Content, u64::MAX);
     }
 
     /// At a block that is no header: takes bytes up to the next header in the slab as stray ones. Without one, all that is left; then it

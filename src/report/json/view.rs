@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::super::{Exposure, Redactor, sanitise};
 use crate::finding::{
-    Allowed, BaseFacts, Coverage, DockerfileFix, Explanation, Finding, ImageFacts, KeyFacts, LayerFacts, Novelty, Origin, Package, Part,
-    Place, Remembered, Scan, Skipped, Spot, StepFacts, Suppression, Visibility,
+    Allowed, BaseFacts, Coverage, DockerfileFix, Explanation, Finding, ImageFacts, KeyFacts, LayerFacts, NestedImage, NestedLayer, Novelty,
+    Origin, Package, Part, Place, Remembered, Scan, Skipped, Spot, StepFacts, Suppression, Visibility,
 };
 
 /// An instruction stands in full under `images`; repeated in each finding, a long one would make the report as long as their product.
@@ -156,6 +156,8 @@ pub(in super::super) struct FindingView<'a> {
     also: Vec<PlaceView<'a>>,
     decoding: &'a [std::borrow::Cow<'static, str>],
     visibility: Option<VisibilityView<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nested_image: Option<NestedImageView>,
     key: Option<KeyView>,
     note: Option<String>,
     host: Option<String>,
@@ -198,6 +200,7 @@ impl<'a> FindingView<'a> {
             also: finding.also.iter().map(|place| PlaceView::new(place, layers, redactor)).collect(),
             decoding: &finding.decoding,
             visibility: finding.visibility.map(|visibility| VisibilityView::new(visibility, layers)),
+            nested_image: finding.nested_image.as_deref().map(|image| NestedImageView::new(image, redactor)),
             key: finding.key.as_ref().map(|key| KeyView::new(key, redactor)),
             note: finding.note.as_deref().map(|note| redactor.text(note).into_owned()),
             host: finding.host.as_deref().map(|host| redactor.text(host).into_owned()),
@@ -293,10 +296,40 @@ struct VisibilityView<'a> {
 
 impl<'a> VisibilityView<'a> {
     fn new(visibility: Visibility, layers: &'a [LayerReference]) -> Self {
-        match visibility {
-            Visibility::InFinalImage => Self { state: "in-final-image", layer: None },
-            Visibility::Overwritten { layer } => Self { state: "overwritten", layer: layers.get(layer) },
-            Visibility::Deleted { layer } => Self { state: "deleted", layer: layers.get(layer) },
+        Self { state: visibility.as_str(), layer: visibility.layer().and_then(|layer| layers.get(layer)) }
+    }
+}
+
+/// An image in a file of the scanned one.
+#[derive(Serialize)]
+struct NestedImageView {
+    name: Option<String>,
+    digest: Option<String>,
+    layer: Option<LayerReference>,
+    visibility: Option<NestedVisibilityView>,
+}
+
+#[derive(Serialize)]
+struct NestedVisibilityView {
+    state: &'static str,
+    layer: Option<LayerReference>,
+}
+
+impl NestedImageView {
+    fn new(image: &NestedImage, redactor: &Redactor) -> Self {
+        let layer = |layer: &NestedLayer| LayerReference {
+            index: layer.index,
+            digest: layer.digest.as_ref().map(ToString::to_string),
+            diff_id: layer.diff_id.as_ref().map(ToString::to_string),
+            created_by: layer.created_by.as_deref().map(|text| shorten(redactor.text(text).into_owned())),
+        };
+        let by = || image.hidden_by.as_ref().map(layer);
+        let visibility = |visibility: Visibility| NestedVisibilityView { state: visibility.as_str(), layer: by() };
+        Self {
+            name: image.name.as_deref().map(|name| redactor.text(name).into_owned()),
+            digest: image.digest.as_ref().map(ToString::to_string),
+            layer: image.layer.as_ref().map(layer),
+            visibility: image.visibility.map(visibility),
         }
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::super::sanitise;
 use super::{Problem, ours, shape};
 use crate::finding::{
-    Certainty, Counterpart, DockerfileFix, Evidence, Explanation, Finding, ImageFacts, KeyFacts, Origin, Part, Place, Position, RuleFacts,
-    Secret, Spot, Suppression, Visibility,
+    Certainty, Counterpart, DockerfileFix, Evidence, Explanation, Finding, ImageFacts, KeyFacts, NestedImage, NestedLayer, Origin, Part,
+    Place, Position, RuleFacts, Secret, Spot, Suppression, Visibility,
 };
 
 /// All findings, in the order of the report. Findings of one rule share what is said of it.
@@ -46,6 +46,11 @@ fn finding(given: shape::Finding, images: &[ImageFacts], rules: &mut Rules) -> R
         also: also.collect::<Result<_, _>>()?,
         decoding: given.decoding.iter().map(|step| ours(step).into()).collect(),
         visibility: given.visibility.map(|given| visibility(&given, layers).map_err(|problem| problem.within("visibility"))).transpose()?,
+        nested_image: given
+            .nested_image
+            .map(|given| nested_image(given).map_err(|problem| problem.within("nested_image")))
+            .transpose()?
+            .map(Box::new),
         key: given.key.map(key),
         note: given.note,
         host: given.host,
@@ -175,6 +180,28 @@ fn visibility(given: &shape::Visibility, layers: usize) -> Result<Visibility, Pr
         "deleted" => Ok(Visibility::Deleted { layer: by()? }),
         _ => Err(Problem::new("state", "expected in-final-image, overwritten or deleted")),
     }
+}
+
+fn nested_image(given: shape::NestedImage) -> Result<NestedImage, Problem> {
+    let layer = |given: shape::NestedLayer| NestedLayer {
+        index: usize::try_from(given.index.0).unwrap_or(usize::MAX),
+        digest: given.digest.map(|digest| digest.0),
+        diff_id: given.diff_id.map(|digest| digest.0),
+        created_by: given.created_by,
+    };
+    let (state, hidden_by) = given.visibility.map(|given| (given.state, given.layer.map(layer))).unzip();
+    let hidden_by = hidden_by.flatten();
+    let by =
+        || hidden_by.as_ref().map(|layer| layer.index).ok_or_else(|| Problem::new("visibility.layer", "expected the layer that did it"));
+    let visibility = match state.as_deref() {
+        None => None,
+        Some("in-final-image") => Some(Visibility::InFinalImage),
+        Some("overwritten") => Some(Visibility::Overwritten { layer: by()? }),
+        Some("deleted") => Some(Visibility::Deleted { layer: by()? }),
+        Some(_) => return Err(Problem::new("visibility.state", "expected in-final-image, overwritten or deleted")),
+    };
+    let (digest, layer) = (given.digest.map(|digest| digest.0), given.layer.map(layer));
+    Ok(NestedImage { name: given.name, digest, layer, visibility, hidden_by })
 }
 
 fn key(given: shape::Key) -> KeyFacts {

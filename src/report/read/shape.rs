@@ -103,6 +103,7 @@ pub(super) struct Finding {
     pub(super) also: Vec<Place>,
     pub(super) decoding: Vec<String>,
     pub(super) visibility: Option<Visibility>,
+    pub(super) nested_image: Option<NestedImage>,
     pub(super) key: Option<Key>,
     pub(super) note: Option<String>,
     pub(super) host: Option<String>,
@@ -168,6 +169,28 @@ pub(super) struct Place {
 pub(super) struct Visibility {
     pub(super) state: String,
     pub(super) layer: Option<LayerReference>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct NestedImage {
+    pub(super) name: Option<String>,
+    pub(super) digest: Option<Digest>,
+    pub(super) layer: Option<NestedLayer>,
+    pub(super) visibility: Option<NestedVisibility>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct NestedLayer {
+    pub(super) index: Number,
+    pub(super) digest: Option<Digest>,
+    pub(super) diff_id: Option<Digest>,
+    pub(super) created_by: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct NestedVisibility {
+    pub(super) state: String,
+    pub(super) layer: Option<NestedLayer>,
 }
 
 #[derive(Deserialize)]

@@ -12,7 +12,7 @@ use crate::detect::Candidate;
 use crate::detect::structure::public::Public;
 use crate::finding::fingerprint::Sealed;
 use crate::finding::trace::Trace;
-use crate::finding::{Confidence, Explanation, KeyFacts, Part, Position, Secret, Severity, Suppression};
+use crate::finding::{Confidence, Explanation, KeyFacts, NestedImage, Part, Position, Secret, Severity, Suppression};
 use crate::layer::Entry;
 use crate::layer::index::PathIndex;
 use crate::layer::walk::Oddity;
@@ -69,6 +69,7 @@ impl Record<'_> {
             }
             found.suppressed.iter_mut().for_each(|suppression| text(&mut suppression.detail));
             found.note.iter_mut().chain(&mut found.host).for_each(text);
+            found.nested_image.iter_mut().flat_map(NestedImage::texts_mut).for_each(text);
         }
         for (entry, _, public) in &mut self.published {
             if holds(redactor, &entry.path) {
@@ -128,6 +129,7 @@ pub(super) struct FoundRecord<'r> {
     matched_too: Cow<'r, [u32]>,
     hashes: Option<FileHashes>,
     member: Option<FileHashes>,
+    nested_image: Option<NestedImage>,
     rule: u32,
     decoding: Vec<Cow<'static, str>>,
     severity: Severity,
@@ -143,7 +145,7 @@ pub(super) struct FoundRecord<'r> {
 
 impl<'r> FoundRecord<'r> {
     pub(super) fn new(found: &'r Found, secret: u32) -> Self {
-        let Found { entry, is_masked, part, position, also, candidate, matched_too, hashes, member } = found;
+        let Found { entry, is_masked, part, position, also, candidate, matched_too, hashes, member, nested_image } = found;
         let candidate = candidate.clone();
         // Where it stood in its piece is of no use later.
         let Candidate { rule, span: _, secret: _, decoding, severity, confidence, suppressed, key, note, expires, host, rank, explanation } =
@@ -158,6 +160,7 @@ impl<'r> FoundRecord<'r> {
             matched_too: Cow::Borrowed(matched_too),
             hashes: hashes.as_deref().copied(),
             member: member.as_deref().copied(),
+            nested_image: nested_image.as_deref().cloned(),
             rule,
             decoding,
             severity,
@@ -202,6 +205,7 @@ impl<'r> FoundRecord<'r> {
             matched_too: self.matched_too.into_owned(),
             hashes: self.hashes.map(Arc::new),
             member: self.member.map(Arc::new),
+            nested_image: self.nested_image.map(Arc::new),
         })
     }
 }

@@ -1,10 +1,15 @@
-//! Archives that lie in memory: zip, ar and cpio.
+//! Archives that lie in memory: zip, 7z, ar, cpio, and those whose members stand in them as they are.
 
+use std::io::{Cursor, Read as _};
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::Matcher;
+use deflate64::Deflate64Decoder;
+
+use super::{Decoding, Matcher};
 use crate::content::nested::budget::{Budget, Metered};
+use crate::content::nested::listing::Listing;
+use crate::content::nested::seven_zip::{self, Group};
 use crate::content::nested::zip::{self, Method};
 use crate::content::nested::{Problem, ar, cpio, just};
 use crate::layer::decode::{Compression, Decoder, NestedInput};
@@ -12,8 +17,7 @@ use crate::layer::{Entry, EntryKind};
 
 impl Matcher<'_, '_> {
     pub(super) fn zip(&mut self, entry: &Arc<Entry>, bytes: &[u8], budget: &Arc<Budget>) -> Vec<Range<usize>> {
-        let limit = usize::try_from(budget.bounds().members).unwrap_or(usize::MAX);
-        let listing = zip::list(bytes, limit);
+        let listing = zip::list(bytes, budget.most_members());
         let mut problems = listing.problems;
         let mut used = listing.records;
         let (mut encrypted, mut unknown, mut lying) = ((0, None), (0, None), (0, None));
@@ -37,6 +41,8 @@ impl Matcher<'_, '_> {
                     Some(stored.len())
                 }
                 Method::Deflate => self.deflated(&child, stored, member.size, budget),
+                Method::Deflate64 => self.deflated_64(&child, stored, budget),
+                Method::Lzma => self.lzma_member(&child, stored, member.size, budget),
                 Method::Stream => self.stream_member(&child, stored, budget),
                 Method::Unknown => {
                     count(&mut unknown, &member.name);
@@ -86,6 +92,85 @@ impl Matcher<'_, '_> {
         Some(stored.len() - rest.len())
     }
 
+    fn deflated_64(&mut self, entry: &Arc<Entry>, stored: &[u8], budget: &Arc<Budget>) -> Option<usize> {
+        let mut reader = Metered::new(Deflate64Decoder::with_buffer(stored), budget);
+        let decoding = self.decoded(entry, &mut reader);
+        (decoding == Decoding::Whole).then(|| stored.len() - reader.inner().get_ref().len())
+    }
+
+    fn lzma_member(&mut self, entry: &Arc<Entry>, stored: &[u8], size: Option<u64>, budget: &Arc<Budget>) -> Option<usize> {
+        let (prefix, body) = stored.split_at_checked(zip::LZMA_PREFIX)?;
+        let input = Cursor::new(zip::lzma_header(prefix, size)?).chain(body);
+        let mut decoder = Decoder::nested(Compression::Lzma, NestedInput::Stream(Box::new(input))).ok()?;
+        let decoding = self.decoded(entry, &mut Metered::new(&mut decoder, budget));
+        (decoding == Decoding::Whole).then_some(stored.len())
+    }
+
+    /// Members that stand in the container as they are.
+    pub(super) fn stored(&mut self, entry: &Arc<Entry>, bytes: &[u8], listing: Listing, budget: &Arc<Budget>) -> Vec<Range<usize>> {
+        let mut used = Vec::new();
+        for (number, member) in (0u32..).zip(listing.members) {
+            // Members may overlap.
+            if !budget.member() || !budget.spend(member.range.len() as u64) {
+                break;
+            }
+            let child = Arc::new(entry.member(number, &member.name, EntryKind::File));
+            self.name(&child, &member.name);
+            self.file(&child, &bytes[member.range.clone()]);
+            used.push(member.range);
+        }
+        self.found.problems(entry, listing.problems);
+        used
+    }
+
+    pub(super) fn seven_zip(&mut self, entry: &Arc<Entry>, bytes: &[u8], budget: &Arc<Budget>) -> Vec<Range<usize>> {
+        let listing = match seven_zip::list(bytes, budget.most_members()) {
+            Ok(listing) => listing,
+            Err(problem) => {
+                self.found.problems(entry, vec![problem]);
+                return Vec::new();
+            }
+        };
+        let mut used = Vec::new();
+        let mut problems = Vec::new();
+        let mut numbers = 0u32..;
+        let mut child = |name: &[u8]| Arc::new(entry.member(numbers.next().unwrap_or(u32::MAX), name, EntryKind::File));
+        for name in &listing.empty {
+            if !budget.member() {
+                break;
+            }
+            self.name(&child(name), name);
+        }
+        for group in listing.groups {
+            let reader = match group.open(bytes) {
+                Ok(reader) => reader,
+                Err(problem) => {
+                    problems.push(of_group(problem, &group));
+                    continue;
+                }
+            };
+            let mut reader = Metered::new(reader, budget);
+            let mut is_whole = true;
+            for file in &group.files {
+                is_whole = is_whole && budget.member();
+                if !is_whole {
+                    break;
+                }
+                let child = child(&file.name);
+                self.name(&child, &file.name);
+                let mut body = (&mut reader).take(file.size);
+                is_whole = self.decoded(&child, &mut body) == Decoding::Whole;
+                if is_whole && body.limit() > 0 {
+                    problems.push(Problem::Damaged("files of it are shorter than it says"));
+                }
+            }
+            used.extend(group.stored().filter(|_| is_whole));
+        }
+        problems.dedup();
+        self.found.problems(entry, problems);
+        used
+    }
+
     pub(super) fn ar(&mut self, entry: &Arc<Entry>, bytes: &[u8], budget: &Arc<Budget>) -> Vec<Range<usize>> {
         let mut end = ar::MAGIC.len();
         for (number, (name, range)) in (0u32..).zip(ar::list(bytes)) {
@@ -128,6 +213,16 @@ impl Matcher<'_, '_> {
             number += 1;
         }
         just(0..at)
+    }
+}
+
+/// A problem of a whole group of files, as one of its files.
+fn of_group(problem: Problem, group: &Group) -> Problem {
+    let (count, first) = (group.files.len() as u64, group.files.first().map(|file| file.name.clone()).unwrap_or_default());
+    match problem {
+        Problem::Encrypted(..) => Problem::Encrypted(count, first),
+        Problem::UnknownMethod(..) => Problem::UnknownMethod(count, first),
+        problem => problem,
     }
 }
 

@@ -1,6 +1,8 @@
 //! Containers that are too long to lie in memory: read as streams by the thread that reads the layer; what comes out of them goes to all threads
 //! in batches, as the layer's own files do.
 
+mod zip;
+
 use std::io::{self, Read};
 use std::sync::Arc;
 
@@ -31,8 +33,8 @@ impl Streamer<'_, '_> {
         match body {
             Body::Mapped(bytes) => match Format::of(entry.rule_path(), bytes) {
                 Some(Format::Tar) if self.may_enter(entry, &mut found) => {
-                    let walked = walk::nested(Decoded::Mapped(bytes), entry, sink);
-                    found.walked(entry, walked);
+                    let walked = walk::nested(Decoded::Mapped(bytes), entry, &|| self.budget.member(), sink);
+                    found.tar(entry, walked);
                 }
                 _ => self.read(
                     entry,
@@ -68,7 +70,7 @@ impl Streamer<'_, '_> {
             Some(Format::Compressed(compression)) => self.compressed(entry, compression, &mut all, sink, found),
             Some(Format::Tar) => {
                 let Some(input) = plain(&mut all) else { return };
-                found.walked(entry, walk::nested(input, entry, sink));
+                found.tar(entry, walk::nested(input, entry, &|| self.budget.member(), sink));
             }
             Some(Format::Ar) => self.ar(entry, &mut all, sink, found),
             Some(Format::Cpio) => self.cpio(entry, &mut all, sink, found),
@@ -76,7 +78,7 @@ impl Streamer<'_, '_> {
                 found.odd(entry, Reason::UnreadFormat, None, format!("a {what}, which is not read; its bytes were scanned as they are"));
                 self.text(entry, &mut all, sink, found);
             }
-            Some(_) => self.held(entry, &mut all, sink, found),
+            Some(format) => self.held(entry, format, &mut all, sink, found),
             None => self.text(entry, &mut all, sink, found),
         }
     }
@@ -113,13 +115,23 @@ impl Streamer<'_, '_> {
     }
 
     /// A container that has to lie in memory as a whole.
-    fn held(&self, entry: &Arc<Entry>, reader: &mut (dyn Read + Send), sink: &mut Lent<'_, '_, '_, '_>, found: &mut Gatherer) {
+    fn held(
+        &self,
+        entry: &Arc<Entry>,
+        format: Format,
+        reader: &mut (dyn Read + Send),
+        sink: &mut Lent<'_, '_, '_, '_>,
+        found: &mut Gatherer,
+    ) {
         let limit = self.budget.bounds().held_bytes;
         let mut bytes = sink.buffer();
         let is_sound = reader.take(limit + 1).read_to_end(&mut bytes).is_ok();
         if bytes.len() as u64 <= limit && is_sound {
             sink.large(one_file(entry, bytes, Vec::new()));
             return;
+        }
+        if format == Format::Zip && is_sound {
+            return self.zip(entry, &mut io::Cursor::new(bytes).chain(reader), sink, found);
         }
         let detail = format!(
             "it is longer than the {limit} bytes that are held of a file at once, and was scanned as it is; --max-held allows more"

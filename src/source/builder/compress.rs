@@ -24,6 +24,14 @@ pub fn compress(bytes: &[u8], compression: Compression) -> io::Result<Vec<u8>> {
             encoder.write_all(bytes)?;
             encoder.finish()
         }
+        Compression::Lzma => {
+            let stream = liblzma::stream::Stream::new_lzma_encoder(&liblzma::stream::LzmaOptions::new_preset(1)?)?;
+            let mut encoder = liblzma::write::XzEncoder::new_stream(Vec::new(), stream);
+            encoder.write_all(bytes)?;
+            encoder.finish()
+        }
+        // No image is made so, and no encoder of them is here.
+        Compression::Lz4 | Compression::Brotli => Err(io::ErrorKind::Unsupported.into()),
     }
 }
 
@@ -34,7 +42,8 @@ mod tests {
 
     #[test]
     fn what_is_written_is_what_is_sniffed() {
-        for compression in [Compression::None, Compression::Gzip, Compression::Zstd, Compression::Xz, Compression::Bzip2] {
+        for compression in [Compression::None, Compression::Gzip, Compression::Zstd, Compression::Xz, Compression::Bzip2, Compression::Lzma]
+        {
             assert_eq!(Compression::sniff(&compress(b"some bytes", compression).unwrap()), compression);
         }
     }

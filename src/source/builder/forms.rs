@@ -252,12 +252,12 @@ fn digest_of(descriptor: &Value) -> Option<Digest> {
     descriptor["digest"].as_str()?.parse().ok()
 }
 
-/// The media type of layers. For xz and bzip2 there is none: such layers call themselves plain, as they do in the field.
+/// The media type of layers. For others there is none: such layers call themselves plain, as they do in the field.
 fn layer_type(compression: Compression) -> String {
     match compression {
         Compression::Gzip => format!("{LAYER}+gzip"),
         Compression::Zstd => format!("{LAYER}+zstd"),
-        Compression::None | Compression::Xz | Compression::Bzip2 => LAYER.to_owned(),
+        _ => LAYER.to_owned(),
     }
 }
 
