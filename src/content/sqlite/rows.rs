@@ -294,7 +294,7 @@ impl Reader<'_, '_> {
         let (trunks, leaves) = self.free_list(known);
         // Pages of no tree are those that long values go on in.
         let mut chained: Vec<u32> = Vec::new();
-        let mut passed = HashSet::new();
+        let mut passed = BTreeMap::new();
         for &number in &leaves {
             self.is_read(number);
             let Some(node) = Node::parse(&self.pages, number) else {
@@ -302,8 +302,8 @@ impl Reader<'_, '_> {
                 continue;
             };
             let spot = Spot { life: Life::Freed, tree: None, page: number, row: None };
-            self.node(&node, spot, &mut |page, _| {
-                passed.insert(page);
+            self.node(&node, spot, &mut |page, taken| {
+                passed.entry(page).or_insert(taken);
             });
             known.unused.extend(node.unused().into_iter().map(|range| (number, range, None)));
         }
@@ -311,7 +311,13 @@ impl Reader<'_, '_> {
             self.is_read(number);
             known.unused.push((number, start..self.pages.usable(), None));
         }
-        chained.retain(|page| !passed.contains(page));
+        // What of a page a value does not take may be anything.
+        chained.retain(|page| {
+            passed.get(page).is_none_or(|taken| {
+                known.unused.push((*page, *taken..self.pages.usable(), None));
+                false
+            })
+        });
         let mut chains = self.chains(&chained);
         for (page, range, tree) in std::mem::take(&mut known.unused) {
             let life = if tree.is_some() { Life::Unused } else { Life::Freed };
@@ -441,7 +447,7 @@ fn frames(bytes: &[u8], size: usize, life: Life, frames: &[Frame], budget: &Budg
     let owners = reader.owners();
     // What a page looked like when it was written, and not later.
     reader.pages.forget();
-    let (mut first, mut passed, mut unread) = (0, HashSet::new(), Vec::new());
+    let (mut first, mut passed, mut unread) = (0, HashMap::new(), Vec::new());
     while first < frames.len() && budget.stopped().is_none() {
         let count = frames[first..].iter().position(|frame| frame.is_last).map_or(frames.len() - first, |last| last + 1);
         let transaction = &frames[first..first + count];
@@ -459,25 +465,24 @@ fn frames(bytes: &[u8], size: usize, life: Life, frames: &[Frame], budget: &Budg
     for (number, at) in last {
         passed.extend(reader.frame(number, at, life, &owners).into_iter().flatten());
     }
-    unread.retain(|at| passed.contains(at));
-    reader.used.extend(unread.into_iter().map(|at| at..at + size));
+    reader.used.extend(unread.into_iter().filter_map(|at| Some(at..at + passed.get(&at)?)));
     reader.used
 }
 
 impl Reader<'_, '_> {
-    /// Reads a page in a log, if it is of a tree: where the pages begin that its records go on in.
-    fn frame(&mut self, number: u32, at: usize, life: Life, owners: &HashMap<u32, usize>) -> Option<Vec<usize>> {
+    /// Reads a page in a log, if it is of a tree: where the pages begin that its records go on in, and how much of each they take.
+    fn frame(&mut self, number: u32, at: usize, life: Life, owners: &HashMap<u32, usize>) -> Option<Vec<(usize, usize)>> {
         let page = &self.pages.file()[at..at + self.pages.usable()];
         let node = Node::of(page, number, self.pages.file().len())?;
         let spot = Spot { life, tree: owners.get(&number).copied(), page: number, row: None };
         let mut places = Vec::new();
-        self.node(&node, spot, &mut |page, _| places.push(page));
+        self.node(&node, spot, &mut |page, taken| places.push((page, taken)));
         for range in node.unused() {
             self.bytes(spot, Cow::Borrowed(&page[range]));
         }
         if self.budget.stopped().is_none() {
             self.used.push(at..at + self.pages.size());
         }
-        Some(places.into_iter().filter_map(|page| self.pages.range(page)).map(|range| range.start).collect())
+        Some(places.into_iter().filter_map(|(page, taken)| Some((self.pages.range(page)?.start, taken))).collect())
     }
 }

@@ -29,16 +29,18 @@ pub struct Tree {
 pub fn trees(pages: &Pages<'_>) -> Vec<Tree> {
     let schema = ["type", "name", "tbl_name", "rootpage", "sql"];
     let mut trees = vec![Tree { name: "sqlite_schema".to_owned(), columns: schema.map(str::to_owned).to_vec(), root: 1 }];
-    let mut budget = pages.file().len() / pages.size() + 1;
+    // Rows may share the pages that they go on in, and pages may lead in circles.
+    let mut left = pages.file().len() + MAX_SQL;
     let mut open = vec![(1, 0)];
     while let Some((number, depth)) = open.pop() {
-        if budget == 0 || trees.len() > MAX_TREES {
-            break;
-        }
-        budget -= 1;
-        let Some(node) = Node::parse(pages, number).filter(|_| depth < MAX_DEPTH) else { continue };
+        left = left.saturating_sub(pages.size());
+        let Some(node) = Node::parse(pages, number).filter(|_| depth < MAX_DEPTH && left > 0) else { continue };
         open.extend(node.children().rev().map(|child| (child, depth + 1)));
         for payload in node.cells.iter().filter_map(|cell| cell.payload.as_ref()).filter(|_| node.has_rows()) {
+            left = left.saturating_sub(payload.length.min(MAX_SQL));
+            if left == 0 || trees.len() > MAX_TREES {
+                return trees;
+            }
             let record = node.payload(pages, payload, MAX_SQL, &mut |_, _| {});
             trees.extend(values(&record, payload.length).and_then(|row| tree(pages, &row)));
         }
