@@ -278,6 +278,19 @@ fn the_files_of_iso_images_are_read() {
 }
 
 #[test]
+#[ignore = "needs asar; tests/run includes it where it is installed"]
+fn the_files_of_asar_archives_are_read() {
+    let temp = Temp::new();
+    let secrets = tree(&temp, "asar", LARGE);
+    run(&temp.path(""), "asar", &["pack", "tree", "app.asar"]);
+    check_tree("/opt/app/resources/app.asar", &std::fs::read(temp.path("app.asar")).unwrap(), &secrets);
+    // What is unpacked lies beside the archive.
+    run(&temp.path(""), "asar", &["pack", "tree", "part.asar", "--unpack", "medium.txt"]);
+    let secrets: Vec<_> = secrets.into_iter().filter(|(name, ..)| name != "a/b/medium.txt").collect();
+    check_tree("/part.asar", &std::fs::read(temp.path("part.asar")).unwrap(), &secrets);
+}
+
+#[test]
 #[ignore = "needs skopeo; tests/run includes it where it is installed"]
 fn an_image_that_skopeo_saved_into_another_is_an_image() {
     let secret = token("saved by skopeo");

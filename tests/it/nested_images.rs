@@ -239,7 +239,7 @@ fn what_stands_in_the_config_of_a_nested_image_is_found_as_in_its_own() {
         .env("URL", &format!("postgres://app:{url}@db.internal/x"))
         .label("api_key", &label)
         .history_arg("NPM_TOKEN", &argument)
-        .layer("COPY . /", |layer| layer.file("/a", "x"));
+        .layer("RUN make", |layer| layer.file("/a", "x"));
     let archive = image.docker_archive().unwrap();
     let (own, nested) = (scan_image(&image), outer(&[("/i.tar", &archive)], Compression::None));
     for secret in [&env, &url, &label, &argument] {

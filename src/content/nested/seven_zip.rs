@@ -1,5 +1,5 @@
-//! Reads the files of a 7z archive (`7zFormat.txt` of 7-Zip). Libraries for it make lists as long as the archive's header says; here no list
-//! is longer than the header that has to hold its parts.
+//! Reads the files of a 7z archive (`7zFormat.txt` of 7-Zip). The library for it, `sevenz-rust2`, makes lists as long as the archive's header
+//! says; here no list is longer than the header that has to hold its parts.
 //!
 //! Filters that turn the jumps of programs into addresses are left as they are: texts are the same without. What PPMd, BCJ2 and delta filters
 //! stored is not read.

@@ -1,5 +1,5 @@
-//! Reads the files of a squashfs image (version 4, as Linux mounts it and snaps are), folder by folder. `backhand` and other libraries make
-//! tables as large as the image's header says before they read; here nothing is made before its bytes are there.
+//! Reads the files of a squashfs image (version 4, as Linux mounts it and snaps are), folder by folder. The library for it, `backhand`, has all
+//! inodes in memory before the first file, whatever they expand to; here tables are read block by block, as far as the budget goes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
