@@ -66,7 +66,7 @@ pub fn views(text: &[u8], owned: Range<usize>, found: &mut dyn FnMut(View)) {
     wide::views(text, owned.clone(), &classes, found);
     escapes::views(text, owned.clone(), &classes, found);
     literals::views(text, owned.clone(), &classes, found);
-    printable::views(text, owned, found);
+    printable::views(text, owned, &classes, found);
 }
 
 /// Whether bytes begin as a gzip or zlib stream does.

@@ -12,7 +12,7 @@ pub(crate) struct Classes {
     pub(crate) base64: u64,
     /// Zeros.
     pub(crate) zero: u64,
-    /// `%`, `&` and `\`, with what follows in an escape that is read: a hex digit, `#`, `q`, `u`, `x`, `/` or the end of a line. Of the last byte it is not asked what
+    /// `%`, `&`, `\` and `=`, with what follows in an escape that is read: a hex digit, `#`, `q`, `u`, `x`, `/` or the end of a line. Of the last byte it is not asked what
     /// follows.
     pub(crate) escape: u64,
     /// Where one literal may end and another go on: `+`, `.`, `&` and `|` after a quote or a blank, a quote after one or after a quote and a blank, and the end of a line
@@ -55,7 +55,7 @@ const fn is_base64(byte: u8) -> bool {
 }
 
 const fn is_escape(byte: u8) -> bool {
-    matches!(byte, b'%' | b'&' | b'\\')
+    matches!(byte, b'%' | b'&' | b'\\' | b'=')
 }
 
 /// What may follow the first byte of an escape.
@@ -187,7 +187,8 @@ fn avx2(chunks: &[[u8; STEP]], all: &mut Vec<Classes>) {
             let row = _mm256_shuffle_epi8(high, _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), nibble));
             // The shuffles give zero for what is beyond ASCII in `row`.
             let has = |rows: __m256i| !mask(_mm256_cmpeq_epi8(_mm256_and_si256(_mm256_shuffle_epi8(rows, low), row), zeros)) & 0xFFFF_FFFF;
-            let escapes = _mm256_or_si256(_mm256_or_si256(is(bytes, b'%'), is(bytes, b'&')), is(bytes, b'\\'));
+            let marks = _mm256_or_si256(is(bytes, b'\\'), is(bytes, b'='));
+            let escapes = _mm256_or_si256(_mm256_or_si256(is(bytes, b'%'), is(bytes, b'&')), marks);
             bits.base64 |= has(base64_rows) << (32 * half);
             bits.follows |= has(follows_rows) << (32 * half);
             bits.precedes |= has(precedes_rows) << (32 * half);

@@ -2,21 +2,34 @@
 
 use std::ops::Range;
 
-use super::{MAX_RUN, View, is_text, nibble};
+use super::{MAX_RUN, View, from, is_text, nibble};
+use crate::vector::classes::{Classes, STEP};
 
 /// The sign that is written as an escape wherever something is given to a name.
 const EQUALS: &[u8] = b"=3D";
 
 /// Calls `found` for each stretch whose first escaped equals sign lies within `owned`.
-pub(super) fn views(text: &[u8], owned: Range<usize>, found: &mut dyn FnMut(View)) {
+pub(super) fn views(text: &[u8], owned: Range<usize>, classes: &[Classes], found: &mut dyn FnMut(View)) {
     let mut at = owned.start;
-    let end = (owned.end + EQUALS.len() - 1).min(text.len());
-    while let Some(place) = text.get(at..end).and_then(|rest| memchr::memmem::find(rest, EQUALS)).map(|found| at + found) {
-        let range = stretch(text, place);
-        at = range.end.max(place + 1);
-        // A stretch that crosses the beginning of this part belongs to the part that has its first one.
-        if memchr::memmem::find(&text[range.start..place], EQUALS).is_none() {
-            undone(text, range).into_iter().for_each(&mut *found);
+    for (index, word) in classes.iter().enumerate() {
+        let base = owned.start + index * STEP;
+        let mut bits = from(word.escape, base, at);
+        while bits != 0 {
+            let place = base + bits.trailing_zeros() as usize;
+            bits &= bits - 1;
+            if place >= owned.end {
+                return;
+            }
+            if !text[place..].starts_with(EQUALS) {
+                continue;
+            }
+            let range = stretch(text, place);
+            at = range.end.max(place + 1);
+            // A stretch that crosses the beginning of this part belongs to the part that has its first one.
+            if memchr::memmem::find(&text[range.start..place], EQUALS).is_none() {
+                undone(text, range).into_iter().for_each(&mut *found);
+            }
+            bits = from(word.escape, base, at);
         }
     }
 }
@@ -69,6 +82,12 @@ const fn is_digit(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vector::{Engine, classes};
+
+    /// As [`super::views`], with the classes of the part.
+    fn views(text: &[u8], owned: Range<usize>, found: &mut dyn FnMut(View)) {
+        super::views(text, owned.clone(), &classes::of(Engine::best(), &text[owned.start..]), found);
+    }
 
     const LETTER: &[u8] = b"Hello,\r\n\r\nset PASSWORD=3Dabcd=\r\nefgh, TOKEN=3D1=\r\n23 =C3=A4\r\nBye\r\n";
 
