@@ -13,6 +13,8 @@ struct Database<'a> {
     usable: usize,
     /// Pages that may still be read: a database that leads in circles ends.
     budget: usize,
+    /// Bytes that records may still have: they share none.
+    left: usize,
 }
 
 /// Gives every header of the database.
@@ -44,7 +46,7 @@ impl<'a> Database<'a> {
             _ => return None,
         };
         let usable = page_size.checked_sub(usize::from(*bytes.get(20)?)).filter(|usable| *usable >= 480)?;
-        Some(Self { bytes, page_size, usable, budget: bytes.len() / page_size + 1 })
+        Some(Self { bytes, page_size, usable, budget: bytes.len() / page_size + 1, left: bytes.len() })
     }
 
     /// A page, from 1.
@@ -83,9 +85,7 @@ impl<'a> Database<'a> {
 
     /// A record, which may go on in a chain of further pages.
     fn payload(&mut self, page: &'a [u8], at: usize, length: usize) -> Option<Vec<u8>> {
-        if length > self.bytes.len() {
-            return None;
-        }
+        self.left = self.left.checked_sub(length)?;
         let most = self.usable - 35;
         let local = if length <= most {
             length
