@@ -2,7 +2,8 @@
 //!
 //! Both have the same answer from every [`Engine`], byte for byte; tests compare them with the portable one, which has neither `unsafe` code nor instructions of a kind of
 //! processor. This folder is the only place besides `source/mmap.rs` with `unsafe` code: loads from slices whose length is known, and calls of functions that
-//! need what the processor was asked for.
+//! need what the processor was asked for. Miri runs the tests of this folder with each engine (`fuzz/miri`), and a fuzz target compares all of them with plain definitions under the address sanitizer
+//! (`tests/it/fuzz/engines.rs`).
 
 pub(crate) mod classes;
 pub(crate) mod windows;
