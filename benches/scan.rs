@@ -8,7 +8,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use layersift::detect::{Chunk, Subject, candidates};
 use layersift::layer::Batch;
 use layersift::layer::decode::{Compression, decode};
-use layersift::layer::walk::{Options as WalkOptions, Sink, walk};
+use layersift::layer::walk::{Options as WalkOptions, SLAB, Sink, walk};
 use layersift::random::Random;
 use layersift::rule::RuleSet;
 use layersift::scan::{NoProgress, Options, Verify, run};
@@ -129,7 +129,7 @@ fn layers(c: &mut Criterion) {
         group.bench_with_input(BenchmarkId::new("walk", compression.as_str()), &blob, |b, blob| {
             b.iter(|| {
                 let (_, decoded) = decode(Blob::Mapped(black_box(blob))).unwrap();
-                walk(decoded, WalkOptions { hash: None, max_expanded: u64::MAX }, &mut Discard(Vec::new())).entries
+                walk(decoded, WalkOptions { hash: None, max_expanded: u64::MAX, slab: SLAB }, &mut Discard(Vec::new())).entries
             });
         });
     }

@@ -11,6 +11,8 @@ pub mod content;
 pub mod detect;
 pub mod dockerfile;
 pub mod finding;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod layer;
 pub mod oci;
 mod private;

@@ -218,13 +218,16 @@ mod tests {
     #[test]
     fn a_run_belongs_to_the_part_that_owns_its_first_byte() {
         let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, PLAIN);
-        let text = [b"0123456789 ".to_vec(), encoded.into_bytes(), b" tail of it".to_vec(), wide_text(PLAIN, 2, false)].concat();
-        let collect = |owned: Range<usize>, out: &mut Vec<(usize, &'static str)>| {
-            views(&text, owned, &mut |view| out.push((view.encoded.start, view.step)))
+        let long = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, PLAIN.repeat(9)).replace('=', "");
+        let wide = wide_text(&PLAIN.repeat(3), 2, false);
+        let text =
+            [b"0123456789 ".to_vec(), encoded.into_bytes(), b" tail of it ".to_vec(), long.into_bytes(), b" ".to_vec(), wide].concat();
+        let collect = |owned: Range<usize>, out: &mut Vec<(usize, usize, &'static str)>| {
+            views(&text, owned, &mut |view| out.push((view.encoded.start, view.encoded.end, view.step)))
         };
         let mut whole = Vec::new();
         collect(0..text.len(), &mut whole);
-        assert_eq!(whole.len(), 2);
+        assert_eq!(whole.len(), 3);
         for cut in 0..text.len() {
             let mut parts = Vec::new();
             collect(0..cut, &mut parts);

@@ -158,7 +158,8 @@ impl Prefilter {
         self.find_by(self.engine, text, owned, &mut found);
     }
 
-    fn find_by(&self, engine: Engine, text: &[u8], owned: Range<usize>, found: &mut impl FnMut(Hit)) {
+    /// The same with a certain engine.
+    pub(crate) fn find_by(&self, engine: Engine, text: &[u8], owned: Range<usize>, found: &mut impl FnMut(Hit)) {
         let end = owned.end + MAX_OFFSET + 4;
         self.tables.find(engine, text, owned.start, end, &mut |place| self.at_window(text, place, &owned, found));
     }

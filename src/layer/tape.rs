@@ -5,10 +5,12 @@ use std::io::{self, Read};
 
 use super::Slab;
 use super::decode::{Decoded, Decoder};
-use crate::oci::{Algorithm, Digest, Hasher};
+use super::walk::Options;
+use crate::detect::{AFTER, BEFORE};
+use crate::oci::{Digest, Hasher};
 
-/// Bytes of a buffer.
-const SLAB: usize = 1 << 20;
+/// Fewest bytes of a buffer: those that are carried over from one to the next are not all of it.
+const MIN_SLAB: usize = BEFORE + AFTER + 4096;
 
 /// A window on the layer's bytes.
 pub(super) struct Tape<'a> {
@@ -24,18 +26,23 @@ pub(super) struct Tape<'a> {
     /// Bytes of the layer that went into the hash.
     hashed: u64,
     limit: u64,
+    /// Bytes of a buffer.
+    size: usize,
 }
 
 impl<'a> Tape<'a> {
-    /// Opens a layer; at most `limit` bytes are read of it.
-    pub(super) fn new(input: Decoded<'a>, hash: Option<Algorithm>, limit: u64, buffer: impl FnOnce() -> Vec<u8>) -> Self {
+    /// Opens a layer.
+    pub(super) fn new(input: Decoded<'a>, options: Options, buffer: impl FnOnce() -> Vec<u8>) -> Self {
+        let Options { hash, max_expanded: limit, slab: size } = options;
+        let size = size.max(MIN_SLAB);
         let (decoder, slab) = match input {
             Decoded::Mapped(bytes) => (None, Slab::Mapped(&bytes[..bytes.len().min(usize::try_from(limit).unwrap_or(usize::MAX))])),
             Decoded::Stream(decoder) => (Some(decoder), Slab::Owned(buffer())),
         };
         let is_ended = decoder.is_none();
-        let mut tape = Self { decoder, slab, pos: 0, base: 0, is_ended, error: None, hasher: hash.map(Hasher::new), hashed: 0, limit };
-        tape.fill(SLAB);
+        let mut tape =
+            Self { decoder, slab, pos: 0, base: 0, is_ended, error: None, hasher: hash.map(Hasher::new), hashed: 0, limit, size };
+        tape.fill(size);
         tape
     }
 
@@ -85,7 +92,7 @@ impl<'a> Tape<'a> {
         let old = std::mem::replace(&mut self.slab, Slab::Owned(fresh));
         self.base += keep as u64;
         self.pos -= keep;
-        self.fill(SLAB.max(least));
+        self.fill(self.size.max(least));
         old
     }
 
@@ -95,7 +102,7 @@ impl<'a> Tape<'a> {
             self.base += self.pos as u64;
             self.pos = 0;
             buffer.clear();
-            self.fill(SLAB);
+            self.fill(self.size);
         }
     }
 

@@ -26,6 +26,8 @@ const BLOCK: usize = 512;
 const MAX_METADATA: usize = 256 * 1024;
 /// Longest path that is kept of an over-long name.
 const MAX_NAME: usize = 64 * 1024;
+/// Bytes of a buffer.
+pub const SLAB: usize = 1 << 20;
 /// Bytes of pieces that make a batch.
 const BATCH: usize = 1 << 20;
 /// Largest file whose pieces know all of it: they lie in one buffer, which grows for it.
@@ -79,6 +81,8 @@ pub struct Options {
     pub hash: Option<Algorithm>,
     /// Most decompressed bytes.
     pub max_expanded: u64,
+    /// Bytes of a buffer; no fewer than what has to lie in one beside a match's surroundings. What is found does not depend on it.
+    pub slab: usize,
 }
 
 /// Something about the layer that coverage has to say.
@@ -119,7 +123,7 @@ pub fn walk<'a>(input: Decoded<'a>, options: Options, sink: &mut dyn Sink<'a>) -
 }
 
 /// Nested content is bounded by who decodes it.
-const UNBOUNDED: Options = Options { hash: None, max_expanded: u64::MAX };
+const UNBOUNDED: Options = Options { hash: None, max_expanded: u64::MAX, slab: SLAB };
 
 /// Walks the archive that `container` is to its end. `admit` is asked for each member; what follows the last one that it lets in is
 /// bytes without a name.
@@ -180,7 +184,7 @@ pub fn reason_of(error: &std::io::Error) -> Reason {
 
 impl<'a, 's> Walk<'a, 's> {
     fn new(input: Decoded<'a>, options: Options, container: Option<Arc<Entry>>, sink: &'s mut dyn Sink<'a>) -> Self {
-        let tape = Tape::new(input, options.hash, options.max_expanded, || sink.buffer());
+        let tape = Tape::new(input, options, || sink.buffer());
         let out = Walked::default();
         Self {
             tape,
@@ -385,10 +389,10 @@ impl<'a, 's> Walk<'a, 's> {
         let mut size = size;
         let padding = padding_of(size);
         if ahead.extension.sparse_in_data {
-            self.need(MAX_METADATA.min(usize::try_from(size).unwrap_or(MAX_METADATA)));
-            if let Some((map, length)) =
-                pax::map_in_data(self.tape.rest()).filter(|(_, length)| *length as u64 <= size && *length <= self.tape.rest().len())
-            {
+            let most = MAX_METADATA.min(usize::try_from(size).unwrap_or(MAX_METADATA));
+            self.need(most);
+            let head = &self.tape.rest()[..most.min(self.tape.rest().len())];
+            if let Some((map, length)) = pax::map_in_data(head).filter(|(_, length)| *length <= head.len()) {
                 sparse = Some(map);
                 self.tape.take(length);
                 size -= length as u64;

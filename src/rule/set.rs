@@ -46,19 +46,28 @@ impl RuleSet {
 
     /// The built-in rules and those of the user's files and folders; a rule of the same id replaces the built-in one.
     pub fn with_files(paths: &[PathBuf]) -> Result<Self, RuleError> {
-        Self::extended(Self::builtin().rules, vec![BUILTIN.to_vec()], paths)
+        Self::extended(Self::builtin().rules, vec![BUILTIN.to_vec()], paths.iter().map(|path| read_rule_files(path)))
     }
 
     /// Nothing but the rules of these files and folders.
     pub fn of_files(paths: &[PathBuf]) -> Result<Self, RuleError> {
-        Self::extended(Vec::new(), Vec::new(), paths)
+        Self::extended(Vec::new(), Vec::new(), paths.iter().map(|path| read_rule_files(path)))
     }
 
-    /// `rules`, made of `texts`, with those of `paths` added.
-    fn extended(mut rules: Vec<Rule>, mut texts: Vec<Vec<u8>>, paths: &[PathBuf]) -> Result<Self, RuleError> {
+    /// Nothing but the rules of a file that is called `path` and says `text`.
+    pub(crate) fn of_text(path: &Path, text: &str) -> Result<Self, RuleError> {
+        Self::extended(Vec::new(), Vec::new(), std::iter::once(Ok(vec![(path.to_owned(), text.to_owned())])))
+    }
+
+    /// `rules`, made of `texts`, with those of `files` added: paths and what they say.
+    fn extended(
+        mut rules: Vec<Rule>,
+        mut texts: Vec<Vec<u8>>,
+        files: impl Iterator<Item = Result<Vec<(PathBuf, String)>, RuleError>>,
+    ) -> Result<Self, RuleError> {
         let mut left_out = Vec::new();
-        for path in paths {
-            for (path, text) in read_rule_files(path)? {
+        for files in files {
+            for (path, text) in files? {
                 let Imported { file, left_out: more } = parse_rule_file(&path, &text)?;
                 left_out.extend(more);
                 for rule in &file.rules {

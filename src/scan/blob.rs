@@ -227,7 +227,7 @@ pub(super) fn read_blob<'b>(crew: &Crew<'_>, blob: Blob<'b>, job: &Job, size: Op
 }
 
 fn walk_all<'b>(crew: &Crew<'_>, input: Decoded<'b>, hash: Option<Algorithm>, sink: &mut dyn Sink<'b>) -> walk::Walked {
-    walk::walk(input, walk::Options { hash, max_expanded: crew.options.limits.layer_bytes }, sink)
+    walk::walk(input, walk::Options { hash, max_expanded: crew.options.limits.layer_bytes, slab: walk::SLAB }, sink)
 }
 
 fn algorithm_of(key: &BlobKey) -> Algorithm {

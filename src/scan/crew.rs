@@ -242,6 +242,13 @@ pub(super) struct OwnedSink<'a, 's, 'c> {
     scope: Option<&'a Scope<'s>>,
 }
 
+impl<'s, 'c> OwnedSink<'_, 's, 'c> {
+    /// Everything on the calling thread.
+    pub(super) fn alone(crew: &'s Crew<'c>, job: &'s Job) -> Self {
+        Self { crew, job, scope: None }
+    }
+}
+
 impl<'b> Sink<'b> for OwnedSink<'_, '_, '_> {
     fn buffer(&mut self) -> Vec<u8> {
         self.crew.buffer()

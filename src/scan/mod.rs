@@ -9,6 +9,7 @@ mod blob;
 mod crew;
 mod documents;
 mod expanded;
+pub(crate) mod fuzzing;
 mod gather;
 mod image;
 mod kept;

@@ -37,6 +37,7 @@ mod tests;
 
 use std::io::Read;
 
+pub(crate) use containerd::bolt_entries;
 pub use docker_save::{DockerClient, DockerSave};
 pub use engine::{Engine, EngineError, EngineProblem};
 pub use error::SourceError;

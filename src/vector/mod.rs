@@ -3,9 +3,12 @@
 //!
 //! The first two have the same answer from every [`Engine`], byte for byte; tests compare them with the portable one, which has neither `unsafe` code nor instructions of a kind of
 //! processor. This folder is the only place besides `source/mmap.rs` with `unsafe` code: loads from slices whose length is known, calls of functions that
-//! need what the processor was asked for, and calls of a decoder in C.
+//! need what the processor was asked for, and calls of a decoder in C. Miri runs the tests of the engines (`fuzz/miri`), and a fuzz target compares all of them with plain definitions under the
+//! address sanitizer (`tests/it/fuzz/engines.rs`).
 
 pub(crate) mod classes;
+// Miri cannot call C.
+#[cfg(not(miri))]
 pub(crate) mod inflate;
 pub(crate) mod windows;
 

@@ -310,3 +310,37 @@ fn shares() -> [f64; 128] {
     }
     share
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Random;
+
+    #[test]
+    fn all_engines_come_upon_every_window_that_is_looked_for() {
+        let mut random = Random::new(9);
+        let rounds = if cfg!(miri) { 3 } else { 200 };
+        for round in 0..rounds {
+            let windows: Vec<[u8; 4]> = (0..=random.below(20)).map(|_| std::array::from_fn(|_| random.below(128) as u8)).collect();
+            let tables = Tables::new(windows.iter().map(|window| fold(*window)));
+            let mut text = random.bytes(round);
+            for window in &windows {
+                text.extend(window.map(|byte| if random.below(2) == 0 { byte ^ 0x20 } else { byte }));
+                let between = random.below(9);
+                text.extend(random.bytes(between));
+            }
+            // Reads beyond the end are seen where the buffer ends there.
+            let text = text.into_boxed_slice();
+            let (start, end) = (random.below(text.len()), text.len() - random.below(4));
+            let is_sought = |at: usize| windows.iter().any(|window| fold(*window) == fold(std::array::from_fn(|index| text[at + index])));
+            for engine in Engine::all() {
+                let mut places = Vec::new();
+                tables.find(engine, &text, start, end, &mut |place| places.push(place));
+                assert!(places.is_sorted_by(|one, next| one < next), "{engine:?}: {places:?}");
+                assert!(places.iter().all(|place| *place >= start && place + 4 <= end), "{engine:?}: {places:?} in {start}..{end}");
+                let missed = (start..(end + 1).saturating_sub(4)).find(|&at| is_sought(at) && !places.contains(&at));
+                assert_eq!(missed, None, "{engine:?} in {}", text.escape_ascii());
+            }
+        }
+    }
+}

@@ -163,6 +163,28 @@ fn a_broken_header_does_not_hide_what_follows() {
 }
 
 #[test]
+fn what_follows_damage_is_told_alike_however_the_layer_is_stored() {
+    let (first, second) = (token("behind"), token("after the end"));
+    // More than a buffer between a broken header and the next one, and zeros up to what stands after the end.
+    let mut bytes = layer(|layer| {
+        layer.file("/before", "x");
+        layer.bytes(vec![b'#'; 1 << 21]);
+        layer.file("/behind", &first);
+    });
+    bytes.resize(bytes.len() + (1 << 21) + 700, 0);
+    bytes.extend(format!("and {second}").bytes());
+    let told = [Compression::None, Compression::Gzip].map(|compression| {
+        let scan = scan_image(&ImageBuilder::new().compression(compression).layer_bytes("COPY", bytes.clone()));
+        assert_eq!(path_of(only(&scan, &first)), "/behind", "{compression:?}");
+        let positions: Vec<_> = scan.findings.iter().map(|finding| finding.place.position()).collect();
+        let skipped =
+            scan.coverage.skipped.iter().map(|skipped| (skipped.reason, skipped.size, skipped.detail.clone())).collect::<Vec<_>>();
+        (positions, skipped)
+    });
+    assert_eq!(told[0], told[1]);
+}
+
+#[test]
 fn a_layer_that_is_no_archive_is_searched_as_it_stands() {
     let secret = token("text");
     let scan = scan_image(&ImageBuilder::new().layer_bytes("COPY", format!("no tar at all\n{secret}\n")));

@@ -45,7 +45,13 @@ pub(super) fn views(text: &[u8], owned: Range<usize>, classes: &[Classes], found
             at = end;
         }
     }
-    let mut whole = |run: Range<usize>| {
+    // What the classes are of: a run that goes on there goes on in the text.
+    let seen = owned.start + classes.len() * STEP;
+    let seen = seen.min(owned.end.saturating_add(STEP)).min(text.len());
+    let mut whole = |mut run: Range<usize>| {
+        if run.end == seen {
+            run.end += length(seen);
+        }
         if owned.contains(&run.start) && run.len() >= MIN_BASE64 {
             segments(text, run, found);
         }

@@ -105,7 +105,7 @@ pub fn list(bytes: &[u8], limit: usize) -> Listing {
     let mut listing = Listing::default();
     let central = central(bytes, limit, &mut listing);
     let mut locals: BTreeMap<usize, (Record, Range<usize>)> = BTreeMap::new();
-    let marks = Marks { bytes, last: Cell::new((1, 0)) };
+    let marks = Marks { bytes, longest: Cell::new((1, 0)) };
     sequence(&marks, limit, &central, &mut locals, &mut listing);
     let in_sequence = locals.len();
     for (&offset, record) in &central {
@@ -294,23 +294,26 @@ fn large(extra: &[u8], numbers: &mut [&mut u64]) {
     }
 }
 
-/// Finds the next record. Members that overlap ask for the same one over and over.
+/// Finds the next record. Members that overlap ask for the same one over and over, from any side.
 struct Marks<'b> {
     bytes: &'b [u8],
-    /// From where a record was looked for last, and where it is.
-    last: Cell<(usize, usize)>,
+    /// The longest way to a record so far: from where it was looked for, and where it is.
+    longest: Cell<(usize, usize)>,
 }
 
 impl Marks<'_> {
     fn after(&self, from: usize) -> usize {
-        let (start, end) = self.last.get();
+        let (start, end) = self.longest.get();
         if (start..=end).contains(&from) {
             return end;
         }
-        let rest = &self.bytes[from..];
-        let is_mark = |at: &usize| [LOCAL, CENTRAL, DESCRIPTOR].iter().any(|mark| rest[*at..].starts_with(mark));
-        let next = memchr::memmem::find_iter(rest, b"PK").find(is_mark).map_or(self.bytes.len(), |at| from + at);
-        self.last.set((from, next));
+        // Before what is known only what leads there is new.
+        let (until, otherwise) = if from < start { (start + 1, end) } else { (self.bytes.len(), self.bytes.len()) };
+        let is_mark = |at: &usize| [LOCAL, CENTRAL, DESCRIPTOR].iter().any(|mark| self.bytes[from + *at..].starts_with(mark));
+        let next = memchr::memmem::find_iter(&self.bytes[from..until], b"PK").find(is_mark).map_or(otherwise, |at| from + at);
+        if next - from > end.saturating_sub(start) {
+            self.longest.set((from, next));
+        }
         next
     }
 }

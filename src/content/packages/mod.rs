@@ -16,6 +16,8 @@ pub use checksum::{Checksum, FileHashes};
 
 use crate::finding::{Manager, Package};
 
+/// Most claims to one path that are kept of a layer: the first ones. Packages do not share files, but for a few.
+const MAX_CLAIMS: usize = 100;
 /// Longest name or version that is kept of a package.
 const MAX_WORD: usize = 200;
 
@@ -94,7 +96,7 @@ pub fn claims(files: &[DatabaseFile], paths: &HashSet<Vec<u8>>) -> Claims {
             let path = canonical(&crate::layer::path::normalise(path));
             if paths.contains(&path) {
                 let of_path = claims.entry(path).or_default();
-                if !of_path.contains(&claim) {
+                if of_path.len() < MAX_CLAIMS && !of_path.contains(&claim) {
                     of_path.push(claim);
                 }
             }

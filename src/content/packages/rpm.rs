@@ -42,6 +42,10 @@ const VENDORS: [&str; 14] = [
     "VMware, Inc.",
 ];
 
+/// How many times as long as the database its condensed form may be: folders are named once there, and with each file here. The form is shorter than what packages say, so only one that
+/// was made to do harm is cut off.
+const MAX_GROWTH: usize = 4;
+
 /// Begins the line of a package in the condensed form.
 const PACKAGE: &[u8] = b"=";
 
@@ -64,15 +68,19 @@ pub(super) fn is_large(path: &[u8]) -> bool {
 pub(super) fn condense(path: &[u8], bytes: &[u8]) -> Option<Vec<u8>> {
     let blobs = database(path)?;
     let mut text = Vec::new();
+    // Headers share no bytes. A database that gives one over and over was made to do harm.
+    let mut left = bytes.len();
     blobs(bytes, &mut |blob| {
-        if let Some(header) = Header::parse(blob) {
-            package(&header, &mut text);
+        left = left.saturating_sub(blob.len());
+        if let Some(header) = Header::parse(blob).filter(|_| left > 0) {
+            package(&header, bytes.len().saturating_mul(MAX_GROWTH), &mut text);
         }
     });
     Some(text)
 }
 
-fn package(header: &Header<'_>, text: &mut Vec<u8>) {
+/// Adds what is said of a package, unless the text has more than `most` bytes.
+fn package(header: &Header<'_>, most: usize, text: &mut Vec<u8>) {
     let (Some(name), Some(version), Some(release)) =
         (header.string(header::NAME), header.string(header::VERSION), header.string(header::RELEASE))
     else {
@@ -88,6 +96,9 @@ fn package(header: &Header<'_>, text: &mut Vec<u8>) {
     let digests = header.strings(header::DIGESTS);
     let names = header.strings(header::NAMES).into_iter().zip(header.numbers(header::FOLDER_OF));
     for ((name, folder), digest) in names.zip(digests) {
+        if text.len() > most {
+            return;
+        }
         let folder = usize::try_from(folder).ok().and_then(|folder| folders.get(folder));
         // Folders and links have no hash, nor have files that the package does not bring.
         if let Some(folder) = folder.filter(|_| !digest.is_empty()) {
@@ -137,7 +148,7 @@ mod tests {
     fn condensed(vendor: &str, is_signed: bool) -> Vec<u8> {
         let blob = sample(vendor, is_signed, &[("/etc/thing/", "key", ABC), ("/etc/", "thing", ""), ("/usr/share/", "b c", ABC)]);
         let mut text = Vec::new();
-        package(&Header::parse(&blob).unwrap(), &mut text);
+        package(&Header::parse(&blob).unwrap(), usize::MAX, &mut text);
         text
     }
 
@@ -176,7 +187,7 @@ mod tests {
         let evil = format!("x\n=public\tbash\t5\n{ABC}\t/etc/key");
         let blob = sample("Example", false, &[("/srv/", evil.as_str(), ABC)]);
         let mut text = Vec::new();
-        package(&Header::parse(&blob).unwrap(), &mut text);
+        package(&Header::parse(&blob).unwrap(), usize::MAX, &mut text);
         assert_eq!(of(&text, "/etc/key"), None);
     }
 
@@ -188,6 +199,41 @@ mod tests {
         for path in ["/var/lib/rpm/Basenames", "/srv/rpmdb.sqlite", "/var/lib/rpm/x/Packages", "/var/lib/rpm/rpmdb.sqlite-wal"] {
             assert!(wants(path.as_bytes()).is_none(), "{path}");
         }
+    }
+
+    #[test]
+    fn pages_of_no_size_end_nothing() {
+        let mut bytes = vec![0; 512];
+        bytes[12..16].copy_from_slice(&0x0006_1561_u32.to_le_bytes());
+        assert_eq!(condense(b"/var/lib/rpm/Packages", &bytes), Some(Vec::new()));
+    }
+
+    #[test]
+    fn a_header_that_is_given_over_and_over_counts_no_more_than_it_is_long() {
+        let blob = sample("Example", false, &[("/etc/", "thing", ABC); 20]);
+        // A thousand slots lead to one header.
+        let words = |mark: &[u8], numbers: [u32; 3]| [mark, &numbers.map(u32::to_le_bytes).concat()].concat();
+        let mut bytes = [words(b"RpmP", [0, 0, 4]), vec![0; 16]].concat();
+        (0..1000).for_each(|_| bytes.extend(words(b"Slot", [1, 4 * 256, 9])));
+        bytes.resize(4 * 4096, 0);
+        bytes.extend(words(b"BlbS", [1, 7, blob.len() as u32]));
+        bytes.extend(&blob);
+        let text = condense(b"/var/lib/rpm/Packages.db", &bytes).unwrap();
+        assert!(!text.is_empty() && text.len() < bytes.len(), "{} of {}", text.len(), bytes.len());
+    }
+
+    #[test]
+    fn a_folder_that_is_named_by_many_files_does_not_fill_the_memory() {
+        let folder = format!("/{}/", "x".repeat(10_000));
+        let files: Vec<(&str, &str, &str)> = (0..2_000).map(|_| ("", "a", "00")).collect();
+        let mut blob = sample("Example", false, &[&[(folder.as_str(), "a", "00")], &files[..]].concat());
+        // All files are in the first folder.
+        let indexes: Vec<u8> = (0..2_001_u32).flat_map(u32::to_be_bytes).collect();
+        let at = blob.windows(indexes.len()).position(|window| window == indexes).unwrap();
+        blob[at..at + indexes.len()].fill(0);
+        let mut text = Vec::new();
+        package(&Header::parse(&blob).unwrap(), 100_000, &mut text);
+        assert!((100_000..120_000).contains(&text.len()), "{}", text.len());
     }
 
     #[test]

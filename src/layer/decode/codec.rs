@@ -222,6 +222,8 @@ struct Zstd {
 impl Zstd {
     /// Enough for any frame header.
     const FIRST_HINT: usize = 5;
+    /// Bytes of a block's header.
+    const BLOCK_HEADER: usize = 3;
 
     fn new() -> io::Result<Self> {
         let mut decoder = zstd::stream::raw::Decoder::new()?;
@@ -251,14 +253,15 @@ impl Zstd {
 impl Codec for Zstd {
     fn step(&mut self, input: &[u8], output: &mut [u8]) -> Step {
         // The library forgets what it wrote when the same call then meets damage. So what waits is fetched first, and each call gets one
-        // block at most.
+        // block at most: not the header of the next one, for which the library asks as well.
         if self.waiting {
             let step = self.run(&[], output);
             if step.produced > 0 || !matches!(step.progress, Progress::More) {
                 return step;
             }
         }
-        self.run(&input[..input.len().min(self.hint)], output)
+        let wanted = if self.hint > Self::BLOCK_HEADER { self.hint - Self::BLOCK_HEADER } else { self.hint };
+        self.run(&input[..input.len().min(wanted)], output)
     }
 
     fn reset(&mut self) -> io::Result<()> {

@@ -127,6 +127,16 @@ fn every_compression_is_found_and_undone() {
 }
 
 #[test]
+fn a_damaged_block_of_zstd_costs_nothing_of_the_one_before() {
+    // A frame without checksum and a window of 1 KiB; blocks that are stored as they are.
+    let block = |kind: u32, bytes: &[u8]| [&(((bytes.len() as u32) << 3) | kind << 1).to_le_bytes()[..3], bytes].concat();
+    let reserved = 3;
+    let frame =
+        [&[0x28, 0xb5, 0x2f, 0xfd, 0, 0][..], &block(0, b"the first"), &block(0, b" and the second"), &block(reserved, b"?")].concat();
+    assert_eq!(outcome(&frame), (b"the first and the second".to_vec(), Err(io::ErrorKind::InvalidData)));
+}
+
+#[test]
 fn empty_contents_and_empty_input() {
     for how in ALL {
         assert_eq!(outcome(&compress(how, b"")), (Vec::new(), Ok(Vec::new())), "{how:?}");

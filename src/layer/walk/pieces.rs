@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{BATCH, BLOCK, Walk, is_header};
+use super::{BATCH, BLOCK, MAX_WHOLE, SLAB, Walk, is_header};
 use crate::detect::{AFTER, BEFORE};
 use crate::finding::{Part, Reason};
 use crate::layer::{Entry, EntryKind, Opening, Piece, Slab, Where};
@@ -122,11 +122,14 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// Takes all that is left as stray bytes, unless it is nothing but zeros.
+    /// Takes all that is left as stray bytes, but for zeros at its beginning.
     pub(super) fn stray(&mut self, what: &'static str) {
-        while self.tape.rest().iter().all(|&b| b == 0) {
-            let count = self.tape.rest().len();
-            self.tape.take(count);
+        loop {
+            let zeros = self.tape.rest().iter().take_while(|&&b| b == 0).count();
+            self.tape.take(zeros);
+            if !self.tape.rest().is_empty() {
+                break;
+            }
             if self.tape.is_ended() {
                 return;
             }
@@ -146,12 +149,15 @@ impl Walk<'_, '_> {
         self.body(&entry, Part::Content, u64::MAX);
     }
 
-    /// At a block that is no header: takes bytes up to the next header in the slab as stray ones. Without one, all that is left; then it
+    /// At a block that is no header: takes bytes up to the next header as stray ones. Without one in the next [`MAX_WHOLE`] bytes, all that is left; then it
     /// gives false.
     pub(super) fn resynchronise(&mut self) -> bool {
+        if self.out.is_archive && self.tape.rest().len() < MAX_WHOLE && !self.tape.is_ended() {
+            // More than is asked for, so that not each of many broken headers moves so many bytes.
+            self.rotate_for(self.tape.pos(), MAX_WHOLE + SLAB);
+        }
         let (blocks, _) = self.tape.rest().as_chunks::<BLOCK>();
-        let limit = (4 << 20) / BLOCK;
-        let next = blocks.iter().take(limit).position(is_header).filter(|_| self.out.is_archive);
+        let next = blocks.iter().take(MAX_WHOLE / BLOCK).position(is_header).filter(|_| self.out.is_archive);
         if self.out.is_archive {
             let at = self.tape.offset();
             self.odd(

@@ -249,6 +249,20 @@ impl<'p> Page<'p> {
     }
 }
 
+/// Number of entries of a database that lies in memory, of its first buckets: for fuzz targets ([`crate::fuzzing`]).
+pub(crate) fn entries(bytes: &[u8]) -> Option<usize> {
+    const BUCKETS: usize = 64;
+    let mut bolt = Bolt::open(io::Cursor::new(bytes)).ok()?;
+    let (mut open, mut count) = (vec![bolt.root()], 0);
+    for _ in 0..BUCKETS {
+        let Some(bucket) = open.pop() else { break };
+        let entries = bolt.entries(&bucket).ok()?;
+        count += entries.len();
+        open.extend(entries.into_iter().filter_map(|(_, value)| if let Value::Bucket(bucket) = value { Some(bucket) } else { None }));
+    }
+    Some(count)
+}
+
 /// The meta page at an offset; none if it makes no sense.
 fn meta_at(reader: &mut (impl Read + Seek), offset: u64) -> io::Result<Option<Meta>> {
     reader.seek(SeekFrom::Start(offset))?;

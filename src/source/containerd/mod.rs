@@ -12,6 +12,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+pub(crate) use self::bolt::entries as bolt_entries;
 #[cfg(test)]
 pub(in crate::source) use self::bolt::testing;
 use self::bolt::{Bolt, BoltError, Value};

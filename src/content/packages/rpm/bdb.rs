@@ -58,7 +58,7 @@ impl<'a> Database<'a> {
         let order = [Order::Little, Order::Big].into_iter().find(|order| order.long(bytes, 12) == Some(MAGIC))?;
         let page_size = usize::try_from(order.long(bytes, 20)?).ok()?;
         let is_sound = page_size.is_power_of_two() && (512..=65_536).contains(&page_size);
-        is_sound.then_some(Self { bytes, page_size, order, budget: 2 * (bytes.len() / page_size) + 2 })
+        is_sound.then(|| Self { bytes, page_size, order, budget: 2 * (bytes.len() / page_size) + 2 })
     }
 
     fn page(&mut self, number: usize) -> Option<&'a [u8]> {
