@@ -89,6 +89,11 @@ fn undone(text: &[u8]) -> Vec<u8> {
 
 /// The row of literals whose first joint is at `place`: `"ab" + "cd"` and what other languages have for it, or literals side by side.
 fn joined(text: &[u8], place: usize) -> Option<View> {
+    // Nearly always no other literal follows, which is seen at once.
+    let operators = text[place..].iter().take(2).take_while(|byte| matches!(byte, b'+' | b'.' | b'&' | b'|')).count();
+    if !is_quote(text[after_blanks(text, place + operators)?]) {
+        return None;
+    }
     let first = literal_before(text, place)?;
     let next = joint_after(text, first.end).filter(|joint| joint.place == place)?;
     // A row is told at its first joint. Sentences are put together as well, and all the time.

@@ -531,13 +531,16 @@ mod tests {
         [&[base as u8, keep + added.len() as u8, 0x90, keep, added.len() as u8][..], added].concat()
     }
 
+    /// An object's number, its content, and what is new in it.
+    type Seen = (u32, String, Vec<Range<usize>>);
+
     /// What is found: each object's number, content, and what is new in it.
-    fn found(bytes: &[u8], naming: Option<Naming>) -> (Vec<(u32, String, Vec<Range<usize>>)>, Packed) {
+    fn found(bytes: &[u8], naming: Option<Naming>) -> (Vec<Seen>, Packed) {
         taken(bytes, naming, Taken::Now)
     }
 
     /// The same, where the second object is taken now or later.
-    fn taken(bytes: &[u8], naming: Option<Naming>, later: Taken) -> (Vec<(u32, String, Vec<Range<usize>>)>, Packed) {
+    fn taken(bytes: &[u8], naming: Option<Naming>, later: Taken) -> (Vec<Seen>, Packed) {
         let budget = Budget::new(Bounds::default(), bytes.len() as u64);
         let mut all = Vec::new();
         let packed = read(bytes, naming, &budget, &mut |object, turn| {
@@ -569,7 +572,7 @@ mod tests {
             assert_eq!(contents, [(1, "one two"), (2, "one three"), (3, "one!"), (0, "one four")], "{naming:?}");
             assert_eq!((packed.read, packed.pending.len(), packed.problems.len()), (0..bytes.len(), 0, 0));
             // What is round what is new is looked at too, and these are short.
-            assert!(all.iter().all(|(_, content, new)| *new == [0..content.len()]));
+            assert!(all.iter().all(|(_, content, new)| *new == super::super::super::just(0..content.len())));
         }
     }
 
