@@ -109,6 +109,33 @@ fn a_warm_scan_says_what_a_cold_one_says_in_every_form() {
 }
 
 #[test]
+fn the_image_in_a_file_is_the_same_in_a_warm_scan() {
+    let secret = token("in a nested image");
+    let inner = ImageBuilder::new()
+        .tag("inner:1")
+        .layer(&format!("RUN deploy --token {secret}"), |layer| layer.file("/a", &secret))
+        .layer("RUN rm /a", |layer| layer.whiteout("/a"))
+        .docker_archive()
+        .unwrap();
+    let temp = Temp::new();
+    let path =
+        temp.file("image.tar", ImageBuilder::new().layer("COPY . /", |layer| layer.file("/i.tar", &inner)).docker_archive().unwrap());
+    let scans = [(); 2].map(|()| scan_with(path.to_str().unwrap(), &temp.path("cache"), Options::default()));
+    assert!(scans[0].0.findings.iter().any(|finding| finding.nested_image.as_ref().is_some_and(|image| image.hidden_by.is_some())));
+    assert_eq!(json(&scans[0].0), json(&scans[1].0));
+    // Its instruction holds the secret, so the layer is read again.
+    assert!(scans[1].1.0 < scans[1].1.1, "{:?}", scans[1].1);
+    let plain = token("kept");
+    let inner = ImageBuilder::new().tag("inner:1").layer("COPY a /", |layer| layer.file("/a", &plain)).docker_archive().unwrap();
+    let path =
+        temp.file("other.tar", ImageBuilder::new().layer("COPY . /", |layer| layer.file("/i.tar", &inner)).docker_archive().unwrap());
+    let scans = [(); 2].map(|()| scan_with(path.to_str().unwrap(), &temp.path("cache"), Options::default()));
+    assert_eq!(scans[1].1.0, scans[1].1.1);
+    assert_eq!(json(&scans[0].0), json(&scans[1].0));
+    assert!(scans[1].0.findings.iter().any(|finding| finding.nested_image.is_some()));
+}
+
+#[test]
 fn an_archive_that_lies_about_its_layer_is_read() {
     let temp = Temp::new();
     let folder = temp.path("cache");
