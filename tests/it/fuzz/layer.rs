@@ -66,7 +66,8 @@ impl Collector {
         let owned = owned.start - piece.bytes.start..owned.end - piece.bytes.start;
         seen.bytes.extend(&bytes[owned.clone()]);
         let chunk = Chunk { bytes, owned: owned.clone(), is_start: piece.is_start, is_end: piece.is_end };
-        let subject = Subject { path: None, kind: KindOf::Known(Kind::Config), is_metadata: is_text, explain: Explain::Nothing, watch: None };
+        let subject =
+            Subject { path: None, kind: KindOf::Known(Kind::Config), is_metadata: is_text, explain: Explain::Nothing, watch: None };
         for candidate in candidates(&RULES, &chunk, &subject).candidates {
             let at = piece.offset as i64 + candidate.span.start as i64 - owned.start as i64;
             seen.found.push(format!("{at} {} {} {:?}", candidate.span.len(), candidate.rule, candidate.secret.expose()));

@@ -1,7 +1,7 @@
 //! A pack of git's objects.
 
 use layersift::content::nested::budget::{Bounds, Budget};
-use layersift::content::nested::git::{self, Kind, Naming};
+use layersift::content::nested::git::{self, Kind, Naming, Taken, Turn};
 
 use super::nested;
 use crate::archives::{Packed, delta, number, object_id, pack};
@@ -11,13 +11,18 @@ pub(super) fn run(data: &[u8]) {
     let read = |naming: Option<Naming>| {
         let budget = Budget::new(bounds, data.len() as u64);
         let mut names = Vec::new();
-        let packed = git::read(data, naming, &budget, &mut |object, _| {
+        let packed = git::read(data, naming, &budget, &mut |object, turn| {
             assert!(naming.is_none_or(|naming| object.id == git::id(naming, object.kind, object.content)));
             assert!(object.content.len() as u64 <= bounds.held_bytes, "{} bytes are held", object.content.len());
             for range in &object.new {
                 assert!(range.start <= range.end && range.end <= object.content.len(), "{range:?} of {}", object.content.len());
             }
+            // Some are wanted later, as files are that are named after them.
+            if turn == Turn::First && object.number % 3 == 1 {
+                return Taken::Later;
+            }
             names.push((object.number, object.id));
+            Taken::Now
         });
         assert!(packed.read.start <= packed.read.end && packed.read.end <= data.len(), "{:?} of {}", packed.read, data.len());
         assert!(names.len() as u64 <= bounds.members && packed.pending.len() as u64 <= bounds.members);
