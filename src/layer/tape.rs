@@ -8,6 +8,7 @@ use super::decode::{Decoded, Decoder};
 use super::walk::Options;
 use crate::detect::{AFTER, BEFORE};
 use crate::oci::{Digest, Hasher};
+use crate::watch::{Watch, Work, stretch};
 
 /// Fewest bytes of a buffer: those that are carried over from one to the next are not all of it.
 const MIN_SLAB: usize = BEFORE + AFTER + 4096;
@@ -32,17 +33,17 @@ pub(super) struct Tape<'a> {
 
 impl<'a> Tape<'a> {
     /// Opens a layer.
-    pub(super) fn new(input: Decoded<'a>, options: Options, buffer: impl FnOnce() -> Vec<u8>) -> Self {
+    pub(super) fn new(input: Decoded<'a>, options: Options, buffer: Vec<u8>, watch: Option<&dyn Watch>) -> Self {
         let Options { hash, max_expanded: limit, slab: size } = options;
         let size = size.max(MIN_SLAB);
         let (decoder, slab) = match input {
             Decoded::Mapped(bytes) => (None, Slab::Mapped(&bytes[..bytes.len().min(usize::try_from(limit).unwrap_or(usize::MAX))])),
-            Decoded::Stream(decoder) => (Some(decoder), Slab::Owned(buffer())),
+            Decoded::Stream(decoder) => (Some(decoder), Slab::Owned(buffer)),
         };
         let is_ended = decoder.is_none();
         let mut tape =
             Self { decoder, slab, pos: 0, base: 0, is_ended, error: None, hasher: hash.map(Hasher::new), hashed: 0, limit, size };
-        tape.fill(size);
+        tape.fill(size, watch);
         tape
     }
 
@@ -86,23 +87,23 @@ impl<'a> Tape<'a> {
     }
 
     /// Changes to `fresh`, carrying over all from index `keep` on, and fills it, to `least` bytes or more. Gives the old slab.
-    pub(super) fn rotate(&mut self, keep: usize, least: usize, mut fresh: Vec<u8>) -> Slab<'a> {
+    pub(super) fn rotate(&mut self, keep: usize, least: usize, mut fresh: Vec<u8>, watch: Option<&dyn Watch>) -> Slab<'a> {
         fresh.clear();
         fresh.extend_from_slice(&self.slab.bytes()[keep..]);
         let old = std::mem::replace(&mut self.slab, Slab::Owned(fresh));
         self.base += keep as u64;
         self.pos -= keep;
-        self.fill(self.size.max(least));
+        self.fill(self.size.max(least), watch);
         old
     }
 
     /// Fills the buffer anew, of which all has been taken and nothing is held.
-    pub(super) fn refill(&mut self) {
+    pub(super) fn refill(&mut self, watch: Option<&dyn Watch>) {
         if let Slab::Owned(buffer) = &mut self.slab {
             self.base += self.pos as u64;
             self.pos = 0;
             buffer.clear();
-            self.fill(self.size);
+            self.fill(self.size, watch);
         }
     }
 
@@ -114,10 +115,11 @@ impl<'a> Tape<'a> {
     }
 
     /// Adds bytes of the mapped layer to the hash, up to index `end` of the slab.
-    pub(super) fn hash_mapped(&mut self, end: usize) {
+    pub(super) fn hash_mapped(&mut self, end: usize, watch: Option<&dyn Watch>) {
         if let (Slab::Mapped(bytes), Some(hasher)) = (&self.slab, &mut self.hasher) {
             let from = self.hashed as usize;
             if end > from {
+                let _digest = stretch(watch, Work::Digest);
                 hasher.update(&bytes[from..end]);
                 self.hashed = end as u64;
             }
@@ -125,9 +127,9 @@ impl<'a> Tape<'a> {
     }
 
     /// The digest of all bytes read; none if it was not asked for or the layer could not be read to its end.
-    pub(super) fn digest(&mut self) -> Option<Digest> {
+    pub(super) fn digest(&mut self, watch: Option<&dyn Watch>) -> Option<Digest> {
         if let Slab::Mapped(bytes) = self.slab {
-            self.hash_mapped(bytes.len());
+            self.hash_mapped(bytes.len(), watch);
         }
         let hasher = self.hasher.take()?;
         self.error.is_none().then(|| hasher.finish())
@@ -143,8 +145,9 @@ impl<'a> Tape<'a> {
         self.decoder.as_ref()
     }
 
-    fn fill(&mut self, size: usize) {
+    fn fill(&mut self, size: usize, watch: Option<&dyn Watch>) {
         let (Some(decoder), Slab::Owned(buffer)) = (&mut self.decoder, &mut self.slab) else { return };
+        let decompress = stretch(watch, Work::Decompress);
         let mut filled = buffer.len();
         let start = filled;
         buffer.resize(size.max(filled), 0);
@@ -166,7 +169,9 @@ impl<'a> Tape<'a> {
             }
         }
         buffer.truncate(filled);
+        drop(decompress);
         if let Some(hasher) = &mut self.hasher {
+            let _digest = stretch(watch, Work::Digest);
             hasher.update(&buffer[start..]);
         }
     }

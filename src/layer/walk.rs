@@ -20,6 +20,7 @@ use super::tape::Tape;
 use super::{Batch, Entry, EntryKind, Opening, Piece, Slab, SparseMap, path};
 use crate::finding::{Part, Reason};
 use crate::oci::{Algorithm, Digest};
+use crate::watch::Watch;
 
 const BLOCK: usize = 512;
 /// Longest extended header, long name or long link that is kept; longer ones are scanned, and their first bytes stand for them.
@@ -53,6 +54,10 @@ pub trait Sink<'a> {
     }
     /// Looks into a file whose opening is [`Opening::Stream`]; `size` is as in [`Head`]. What it leaves of the body is handed on in pieces.
     fn stream(&mut self, _entry: &Arc<Entry>, _size: Option<u64>, _body: Body<'a, '_>) {}
+    /// Who is told when bytes are decompressed and hashed.
+    fn watch(&self) -> Option<&dyn Watch> {
+        None
+    }
 }
 
 /// What is known of a file when it has to be said how it is to be handed on.
@@ -184,7 +189,8 @@ pub fn reason_of(error: &std::io::Error) -> Reason {
 
 impl<'a, 's> Walk<'a, 's> {
     fn new(input: Decoded<'a>, options: Options, container: Option<Arc<Entry>>, sink: &'s mut dyn Sink<'a>) -> Self {
-        let tape = Tape::new(input, options, || sink.buffer());
+        let buffer = sink.buffer();
+        let tape = Tape::new(input, options, buffer, sink.watch());
         let out = Walked::default();
         Self {
             tape,
@@ -259,7 +265,7 @@ impl<'a, 's> Walk<'a, 's> {
     fn rotate_for(&mut self, keep: usize, count: usize) {
         let fresh = self.sink.buffer();
         let end = self.tape.slab().len();
-        let old = self.tape.rotate(keep, count, fresh);
+        let old = self.tape.rotate(keep, count, fresh, self.sink.watch());
         self.send(old, end);
         self.span = 0;
     }
@@ -271,7 +277,7 @@ impl<'a, 's> Walk<'a, 's> {
         }
         if let Some(bytes) = self.tape.mapped() {
             let end = self.tape.pos();
-            self.tape.hash_mapped(end);
+            self.tape.hash_mapped(end, self.sink.watch());
             self.send(Slab::Mapped(bytes), end);
             self.span = end;
         } else if self.pieces.len() >= MAX_PIECES {
@@ -288,7 +294,7 @@ impl<'a, 's> Walk<'a, 's> {
 
     fn finish(mut self) -> Walked {
         let end = self.tape.slab().len();
-        self.out.diff_id = self.tape.digest();
+        self.out.diff_id = self.tape.digest(self.sink.watch());
         self.out.expanded = self.tape.offset();
         let error = self.tape.error();
         let problems = self.tape.decoder().map(|decoder| decoder.problems()).unwrap_or_default();

@@ -233,6 +233,10 @@ impl<'s> Sink<'s> for SharedSink<'_, 's, '_> {
     fn stream(&mut self, entry: &Arc<Entry>, size: Option<u64>, body: Body<'s, '_>) {
         blob::stream(self.crew, self.job, entry, size, body, self);
     }
+
+    fn watch(&self) -> Option<&dyn Watch> {
+        self.crew.watch()
+    }
 }
 
 /// Shares batches of a blob that passes by: only those that own their bytes.
@@ -280,5 +284,9 @@ impl<'b> Sink<'b> for OwnedSink<'_, '_, '_> {
 
     fn stream(&mut self, entry: &Arc<Entry>, size: Option<u64>, body: Body<'b, '_>) {
         blob::stream(self.crew, self.job, entry, size, body, self);
+    }
+
+    fn watch(&self) -> Option<&dyn Watch> {
+        self.crew.watch()
     }
 }

@@ -27,7 +27,7 @@ use crate::layer::decode::{Compression, Decoded, Decoder, NestedInput};
 use crate::layer::walk::{self, Body, Head, MAX_WHOLE, Sink};
 use crate::layer::{Batch, Entry, EntryKind, Opening};
 use crate::vector::inflate::{Inflater, Wrapping};
-use crate::watch::{Work, stretch};
+use crate::watch::{Watch, Work, stretch};
 
 /// Fewest bytes after a container's end that may be a container of their own, as in initial RAM disks.
 const MIN_APPENDED: usize = 64;
@@ -326,6 +326,10 @@ impl<'b> Sink<'b> for Inline<'_, '_, '_> {
             buffer.clear();
             self.0.keep(buffer);
         }
+    }
+
+    fn watch(&self) -> Option<&dyn Watch> {
+        self.0.crew.watch()
     }
 
     fn opening(&mut self, entry: &Entry, head: Head<'_>) -> Opening {

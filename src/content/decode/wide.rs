@@ -8,7 +8,7 @@ use crate::vector::classes::{Classes, STEP};
 /// Fewest characters of a UTF-16 or UTF-32 run.
 const MIN_WIDE: usize = 12;
 
-/// Samples eight bytes of every sixteen: wide text has zeros in every second byte, and is longer than that.
+/// Samples eight bytes of every sixteen: wide text has zeros in every second byte, and so many of its characters hold a whole sample, wherever samples begin.
 pub(super) fn views(text: &[u8], owned: Range<usize>, classes: &[Classes], found: &mut dyn FnMut(View)) {
     const EVEN: u64 = 0x00FF_00FF_00FF_00FF;
     let mut at = owned.start;
@@ -93,11 +93,13 @@ fn wide_run(text: &[u8], at: usize, floor: usize, unit: usize) -> Option<WideRun
         if byte < 0x80 { decoded.push(byte) } else { decoded.extend([0xC0 | byte >> 6, 0x80 | byte & 0x3F]) }
     };
     (start..end).step_by(unit).for_each(|i| push(text[i], &mut decoded));
+    let mut count = (end - start) / unit;
     if is_last(end) {
+        count += 1;
         push(text[end], &mut decoded);
         end += 1;
     }
-    (decoded.len() >= MIN_WIDE).then_some(WideRun { range: start..end, decoded, unit })
+    (count >= MIN_WIDE).then_some(WideRun { range: start..end, decoded, unit })
 }
 
 fn step_of(text: &[u8], range: &Range<usize>, unit: usize) -> &'static str {
@@ -149,5 +151,19 @@ mod tests {
             assert_eq!(by(&classes::of(Engine::best(), &text[start..end])), plain, "{}", text.escape_ascii());
         }
         assert!(found > 1000, "{found}");
+    }
+
+    #[test]
+    fn the_shortest_run_is_found_wherever_samples_begin_and_a_shorter_one_nowhere() {
+        for (length, is_found) in [(MIN_WIDE, true), (MIN_WIDE - 1, false)] {
+            for shift in 0..70 {
+                // Characters beyond ASCII are two bytes when they are decoded, and one character all the same.
+                let run: Vec<u8> = (0..length).flat_map(|at| [0, if at % 2 == 0 { 0xE4 } else { b'x' }]).collect();
+                let text = [vec![1; shift], run, vec![1; 40]].concat();
+                let mut found = 0;
+                views(&text, 0..text.len(), &classes::of(Engine::best(), &text), &mut |_| found += 1);
+                assert_eq!(found, usize::from(is_found), "{length} characters after {shift} bytes");
+            }
+        }
     }
 }

@@ -25,7 +25,8 @@ impl Read for Tail<'_, '_> {
             return Ok(0);
         }
         if self.tape.rest().is_empty() && !self.tape.is_ended() {
-            self.tape.refill();
+            // The time counts for who reads: it has the sink that could be told.
+            self.tape.refill(None);
         }
         let rest = self.tape.rest();
         let count = rest.len().min(out.len()).min(usize::try_from(self.left).unwrap_or(usize::MAX));
@@ -108,7 +109,7 @@ impl Walk<'_, '_> {
                 let length = usize::try_from(size).unwrap_or(usize::MAX).min(bytes.len() - pos);
                 self.sink.stream(entry, known, Body::Mapped(&bytes[pos..pos + length]));
                 self.tape.take(length);
-                self.tape.hash_mapped(pos + length);
+                self.tape.hash_mapped(pos + length, self.sink.watch());
                 if (length as u64) < size {
                     self.cut_short(entry, size - length as u64);
                 }

@@ -88,7 +88,7 @@ impl Walk<'_, '_> {
     /// Within a large file of a mapped layer, batches go as they fill.
     pub(super) fn flush_large(&mut self, end: usize) {
         if let Some(bytes) = self.tape.mapped().filter(|_| self.pending >= BATCH) {
-            self.tape.hash_mapped(end);
+            self.tape.hash_mapped(end, self.sink.watch());
             self.send(Slab::Mapped(bytes), end);
             self.span = end;
         }

@@ -15,6 +15,7 @@ use crate::finding::{Part, Reason};
 use crate::layer::decode::{Compression, Decoded, Decoder, NestedInput};
 use crate::layer::walk::{self, Body, Head, MAX_WHOLE, Sink};
 use crate::layer::{Batch, Entry, EntryKind, Opening, Piece, Slab, Where};
+use crate::watch::Watch;
 
 /// Longest table of names that is kept of an `ar` archive.
 const MAX_TABLE: u64 = 4 << 20;
@@ -354,6 +355,10 @@ impl<'x> Sink<'x> for Lent<'_, '_, '_, '_> {
         let found = self.streamer.stream(entry, Body::Stream(reader), self.sink);
         self.found.merge(found, &self.streamer.crew.options.limits);
     }
+
+    fn watch(&self) -> Option<&dyn Watch> {
+        self.streamer.crew.watch()
+    }
 }
 
 /// Takes every file as text.
@@ -366,5 +371,9 @@ impl<'x> Sink<'x> for AsText<'_, '_, '_, '_, '_> {
 
     fn batch(&mut self, batch: Batch<'x>) {
         self.0.batch(batch);
+    }
+
+    fn watch(&self) -> Option<&dyn Watch> {
+        self.0.streamer.crew.watch()
     }
 }
