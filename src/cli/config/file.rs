@@ -230,7 +230,7 @@ mod tests {
             (
                 "[report]\nxyz = 1",
                 "/p/layersift.toml:2: there is no `xyz` in [report]",
-                "there are `format`, `output`, `severity`, `scope`, `show-suppressed`, `explain`, `dockerfile`, `target`",
+                "there are `format`, `output`, `severity`, `scope`, `show-suppressed`, `explain`, `timings`, `dockerfile`, `target`",
             ),
             ("gate = 'high'", "/p/layersift.toml:1: `gate` is a table", "write [gate] in a line of its own, and its keys below"),
             (
