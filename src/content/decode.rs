@@ -172,6 +172,24 @@ mod tests {
     }
 
     #[test]
+    fn one_percent_escape_hides_no_other_escapes_of_its_word() {
+        let entities: String = PLAIN.bytes().map(|b| format!("&#{b};")).collect();
+        assert_eq!(decoded(format!("100%25{entities}").as_bytes()), [(PLAIN.to_owned(), "html-entities")]);
+    }
+
+    #[test]
+    fn a_long_word_of_percent_escapes_is_undone_to_its_end() {
+        let text: String = (0..2_000).map(|number| format!("{number}%3D")).collect();
+        for cut in [0, 100, 5_000] {
+            let mut found = Vec::new();
+            for owned in [0..cut, cut..text.len()] {
+                views(text.as_bytes(), owned, &mut |view| found.push(String::from_utf8_lossy(&view.bytes).into_owned()));
+            }
+            assert!((0..1_999).all(|number| found.iter().any(|view| view.contains(&format!("{number}={}=", number + 1)))), "{cut}");
+        }
+    }
+
+    #[test]
     fn compressed_text_in_base64_is_undone_in_two_steps() {
         let long = PLAIN.repeat(40);
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());

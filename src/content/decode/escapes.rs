@@ -5,6 +5,8 @@ use std::ops::Range;
 use super::{MAX_RUN, View, from, is_text, literals, mostly_text, named, nibble};
 use crate::vector::classes::{Classes, STEP};
 
+/// Most bytes of a word before and after a place in it.
+const MAX_WORD: usize = 2048;
 /// Fewest numeric escapes in a row.
 const MIN_ESCAPES: usize = 8;
 
@@ -14,6 +16,7 @@ const BLANK: &[u8] = b"\\040";
 /// Calls `found` for each row of escapes that begins within `owned`.
 pub(super) fn views(text: &[u8], owned: Range<usize>, classes: &[Classes], found: &mut dyn FnMut(View)) {
     let mut at = owned.start;
+    let mut percents = Percents { part: owned.start, seen: 0 };
     for (index, word) in classes.iter().enumerate() {
         let base = owned.start + index * STEP;
         let mut bits = from(word.escape, base, at);
@@ -23,7 +26,7 @@ pub(super) fn views(text: &[u8], owned: Range<usize>, classes: &[Classes], found
                 return;
             }
             at = place + 1;
-            if let Some(view) = escape(text, place, &mut at) {
+            if let Some(view) = escape(text, place, &mut percents) {
                 at = view.encoded.end.max(at);
                 found(view);
             }
@@ -32,16 +35,10 @@ pub(super) fn views(text: &[u8], owned: Range<usize>, classes: &[Classes], found
     }
 }
 
-/// What the escape at `place` begins, if it begins anything; `at` is put behind what needs no further look.
-fn escape(text: &[u8], place: usize, at: &mut usize) -> Option<View> {
+/// What the escape at `place` begins, if it begins anything.
+fn escape(text: &[u8], place: usize, percents: &mut Percents) -> Option<View> {
     match text[place] {
-        b'%' if percent(text, place).is_some() => {
-            let word = word_at(text, place);
-            *at = word.end.max(*at);
-            // A word that crosses the beginning of this part belongs to the part that has its first escape.
-            let is_first = !text[word.start..place].windows(3).any(|three| percent(three, 0).is_some());
-            is_first.then(|| percent_view(text, word)).flatten()
-        }
+        b'%' if percent(text, place).is_some() => percents.next(text, place).and_then(|word| percent_view(text, word)),
         b'&' => {
             let numbers = if text.get(place + 1) == Some(&b'#') { numeric_view(text, place, entity, "html-entities") } else { None };
             numbers.or_else(|| quotes_view(text, place))
@@ -54,6 +51,34 @@ fn escape(text: &[u8], place: usize, at: &mut usize) -> Option<View> {
     }
 }
 
+/// Which words were looked at for percent escapes.
+struct Percents {
+    /// Where this part of the file begins.
+    part: usize,
+    /// Up to where they were looked at.
+    seen: usize,
+}
+
+impl Percents {
+    /// The word round an escape, unless it was looked at. A long one comes in parts that overlap.
+    fn next(&mut self, text: &[u8], place: usize) -> Option<Range<usize>> {
+        const OVERLAP: usize = 512;
+        if place < self.seen {
+            return None;
+        }
+        let mut word = word_at(text, place);
+        // What crosses the beginning of this part of the file belongs to the part that has its first escape, which looks at least so far behind the last one that it has.
+        let before = text[word.start..self.part.max(word.start)].windows(3).rposition(|three| percent(three, 0).is_some());
+        let is_known = before.is_some_and(|last| word.end - (word.start + last) <= OVERLAP);
+        if before.is_some() {
+            word.start = self.part;
+        }
+        word.start = word.start.max(self.seen);
+        self.seen = if word.end == place + MAX_WORD { word.end - OVERLAP } else { word.end };
+        (!is_known).then_some(word)
+    }
+}
+
 fn percent(text: &[u8], at: usize) -> Option<u8> {
     match text.get(at..at + 3) {
         Some([b'%', high, low]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => Some(nibble(*high) << 4 | nibble(*low)),
@@ -63,7 +88,6 @@ fn percent(text: &[u8], at: usize) -> Option<u8> {
 
 /// The word round a percent escape.
 pub(super) fn word_at(text: &[u8], at: usize) -> Range<usize> {
-    const MAX_WORD: usize = 2048;
     let in_word = |b: u8| b.is_ascii_graphic() && !matches!(b, b'"' | b'\'' | b'<' | b'>' | b'`');
     let start = at - text[at.saturating_sub(MAX_WORD)..at].iter().rev().take_while(|&&b| in_word(b)).count();
     let end = at + text[at..(at + MAX_WORD).min(text.len())].iter().take_while(|&&b| in_word(b)).count();

@@ -20,8 +20,11 @@ fn all(text: &[u8], owned: Range<usize>) -> Vec<View> {
     all
 }
 
-/// What a view says, in an order.
-fn facts(views: Vec<View>) -> Vec<(usize, usize, &'static str, Vec<u8>)> {
+/// Where encoded text begins and ends, what was undone, and what came of it.
+type Facts = (usize, usize, &'static str, Vec<u8>);
+
+/// What views say, in an order.
+fn facts(views: Vec<View>) -> Vec<Facts> {
     let mut facts: Vec<_> = views.into_iter().map(|view| (view.encoded.start, view.encoded.end, view.step, view.bytes)).collect();
     facts.sort();
     facts
@@ -39,19 +42,20 @@ pub(super) fn run(data: &[u8]) {
             assert!((view.encoded.start..=view.encoded.end).contains(&view.origin(at)), "{at} of {}", view.bytes.len());
         }
     }
-    // What is found in the whole is found in the part that it begins in, whole. Of what goes on into the next part, that may find the rest once more.
+    // What is found in the whole is found in the part that it begins in, whole. Of what goes on into the next part, that may find the rest once more, and what else there is in it.
     let one = one % (text.len() + 1);
     let two = one + two % (text.len() - one + 1);
     let parts = facts([0..one, one..two, two..text.len()].into_iter().flat_map(|owned| all(text, owned)).collect());
     let whole = facts(whole);
-    for view in &whole {
+    // A long word of percent escapes comes in parts of its own.
+    let is_long = |view: &Facts| view.2 == "percent" && view.1 - view.0 > 1024;
+    for view in whole.iter().filter(|view| !is_long(view)) {
         assert!(parts.contains(view), "cut at {one} and {two}: {view:?} is missed; there are {parts:?}");
     }
-    for view in &parts {
-        let is_rest = whole
-            .iter()
-            .any(|known| known.0 <= view.0 && view.0 < known.1 && [one, two].iter().any(|cut| known.0 < *cut && *cut < known.1));
-        assert!(whole.contains(view) || is_rest, "cut at {one} and {two}: {view:?} is not there; there are {whole:?}");
+    for view in parts.iter().filter(|view| !whole.contains(view)) {
+        let crosses = |known: &Facts| [one, two].iter().any(|cut| known.0 < *cut && *cut < known.1) || is_long(known);
+        let is_rest = whole.iter().any(|known| known.0 < view.1 && view.0 < known.1 && crosses(known));
+        assert!(is_rest, "cut at {one} and {two}: {view:?} is not there; there are {whole:?}");
     }
 }
 
