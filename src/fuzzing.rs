@@ -10,6 +10,7 @@ use crate::detect::prefilter::{Hit, Prefilter};
 use crate::rule::{RuleError, RuleSet};
 pub use crate::scan::fuzzing::{LayerFacts, layer};
 use crate::source::bolt_entries;
+use crate::vector::inflate::{Inflater, Wrapping};
 use crate::vector::windows::{Tables, fold};
 use crate::vector::{Engine, classes};
 
@@ -44,6 +45,23 @@ pub fn hits(prefilter: &Prefilter, text: &[u8], owned: Range<usize>) -> ByEngine
         prefilter.find_by(engine, text, owned.clone(), &mut |hit| hits.push(hit));
         hits
     })
+}
+
+/// What the decoder for bytes that lie in memory makes of the stream of DEFLATE that `stored` begins with, if that is `size` bytes at most: the text, and how many bytes it
+/// took. None if that decoder has no answer.
+pub fn inflated(stored: &[u8], size: usize) -> Option<(Vec<u8>, usize)> {
+    undone(Wrapping::Bare, stored, size)
+}
+
+/// The same of a member of a gzip file.
+pub fn gunzipped(stored: &[u8], size: usize) -> Option<(Vec<u8>, usize)> {
+    undone(Wrapping::Gzip, stored, size)
+}
+
+fn undone(wrapping: Wrapping, stored: &[u8], size: usize) -> Option<(Vec<u8>, usize)> {
+    let mut text = Vec::new();
+    let used = Inflater::new()?.inflate(wrapping, stored, size, &mut text)?;
+    Some((text, used))
 }
 
 /// Number of entries of a containerd database, of its first buckets. None if it cannot be read.

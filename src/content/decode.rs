@@ -190,6 +190,26 @@ mod tests {
     }
 
     #[test]
+    fn a_row_of_references_and_the_stretch_that_it_stands_in_are_found_wherever_the_text_is_cut() {
+        // The first quote of the attribute stands in the row, and is the first of it or not.
+        for before in ["", "0123456789"] {
+            let numbers = |text: &str| text.bytes().map(|byte| format!("&#{byte};")).collect::<String>();
+            let text = format!("<a x=\"y {}, {}\">", numbers(&format!("{before}'{PLAIN}")), numbers(&format!("key = '{PLAIN}")));
+            let collect = |owned: Range<usize>| {
+                let mut found = Vec::new();
+                views(text.as_bytes(), owned, &mut |view| found.push((view.encoded.start, view.encoded.end, view.bytes)));
+                found
+            };
+            let whole = collect(0..text.len());
+            assert_eq!(whole.len(), 3, "{whole:?}");
+            for cut in 0..text.len() {
+                let parts = [collect(0..cut), collect(cut..text.len())].concat();
+                assert!(whole.iter().all(|view| parts.contains(view)), "cut at {cut}");
+            }
+        }
+    }
+
+    #[test]
     fn compressed_text_in_base64_is_undone_in_two_steps() {
         let long = PLAIN.repeat(40);
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());

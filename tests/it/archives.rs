@@ -183,8 +183,18 @@ pub(crate) fn asar(files: &[(&str, &[u8])]) -> Vec<u8> {
     out
 }
 
-/// A 7z archive of one stream, stored as it is.
-pub(crate) fn seven_zip(files: &[(&str, &[u8])]) -> Vec<u8> {
+/// A 7z archive of one stream.
+pub(crate) struct SevenZip<'s> {
+    pub(crate) files: &'s [(&'s str, &'s [u8])],
+    /// What is undone, one after the other: the name of the method, and its parameters.
+    pub(crate) steps: &'s [(&'s [u8], &'s [u8])],
+    /// All files as they are stored.
+    pub(crate) stored: &'s [u8],
+    /// Bytes of all files.
+    pub(crate) size: usize,
+}
+
+impl SevenZip<'_> {
     fn number(out: &mut Vec<u8>, number: usize) {
         if number < 0x80 {
             out.push(number as u8);
@@ -193,28 +203,72 @@ pub(crate) fn seven_zip(files: &[(&str, &[u8])]) -> Vec<u8> {
             out.extend((number as u64).to_le_bytes());
         }
     }
+
+    /// The part of a table that says where a stream is and how it is stored.
+    fn stream(offset: usize, stored: usize, steps: &[(&[u8], &[u8])], size: usize) -> Vec<u8> {
+        let mut table = vec![6];
+        Self::number(&mut table, offset);
+        table.extend([1, 9]);
+        Self::number(&mut table, stored);
+        table.extend([0, 7, 11, 1, 0, steps.len() as u8]);
+        for (method, parameters) in steps {
+            table.push(method.len() as u8 | if parameters.is_empty() { 0 } else { 0x20 });
+            table.extend(*method);
+            if !parameters.is_empty() {
+                table.push(parameters.len() as u8);
+                table.extend(*parameters);
+            }
+        }
+        // What goes into a step comes out of the one before it.
+        (1..steps.len() as u8).for_each(|step| table.extend([step, step - 1]));
+        table.push(12);
+        steps.iter().for_each(|_| Self::number(&mut table, size));
+        table.push(0);
+        table
+    }
+
+    fn table(&self) -> Vec<u8> {
+        let files = self.files;
+        let mut table = [vec![1, 4], Self::stream(0, self.stored.len(), self.steps, self.size), vec![8, 13]].concat();
+        Self::number(&mut table, files.len());
+        table.push(9);
+        files[..files.len() - 1].iter().for_each(|(_, bytes)| Self::number(&mut table, bytes.len()));
+        table.extend([0, 0, 5]);
+        Self::number(&mut table, files.len());
+        let names: Vec<u8> = files.iter().flat_map(|(name, _)| name.encode_utf16().chain([0])).flat_map(u16::to_le_bytes).collect();
+        table.push(17);
+        Self::number(&mut table, names.len() + 1);
+        table.push(0);
+        table.extend(names);
+        table.extend([0, 0]);
+        table
+    }
+
+    fn archive(body: &[u8], table: &[u8]) -> Vec<u8> {
+        let mut out = b"7z\xbc\xaf\x27\x1c\0\x04\0\0\0\0".to_vec();
+        out.extend((body.len() as u64).to_le_bytes());
+        out.extend((table.len() as u64).to_le_bytes());
+        out.extend([0; 4]);
+        [&out[..], body, table].concat()
+    }
+
+    /// The archive.
+    pub(crate) fn plain(&self) -> Vec<u8> {
+        Self::archive(self.stored, &self.table())
+    }
+
+    /// The same with a table that is a stream of its own.
+    pub(crate) fn with_packed_table(&self) -> Vec<u8> {
+        let table = self.table();
+        let outer = [vec![23], Self::stream(self.stored.len(), table.len(), &[(&[0], b"")], table.len()), vec![0]].concat();
+        Self::archive(&[self.stored, &table].concat(), &outer)
+    }
+}
+
+/// A 7z archive of one stream, stored as it is.
+pub(crate) fn seven_zip(files: &[(&str, &[u8])]) -> Vec<u8> {
     let body: Vec<u8> = files.iter().flat_map(|(_, bytes)| bytes.iter().copied()).collect();
-    let mut table = vec![1, 4, 6, 0, 1, 9];
-    number(&mut table, body.len());
-    table.extend([0, 7, 11, 1, 0, 1, 1, 0, 12]);
-    number(&mut table, body.len());
-    table.extend([0, 8, 13]);
-    number(&mut table, files.len());
-    table.push(9);
-    files[..files.len() - 1].iter().for_each(|(_, bytes)| number(&mut table, bytes.len()));
-    table.extend([0, 0, 5]);
-    number(&mut table, files.len());
-    let names: Vec<u8> = files.iter().flat_map(|(name, _)| name.encode_utf16().chain([0])).flat_map(u16::to_le_bytes).collect();
-    table.push(17);
-    number(&mut table, names.len() + 1);
-    table.push(0);
-    table.extend(names);
-    table.extend([0, 0]);
-    let mut out = b"7z\xbc\xaf\x27\x1c\0\x04\0\0\0\0".to_vec();
-    out.extend((body.len() as u64).to_le_bytes());
-    out.extend((table.len() as u64).to_le_bytes());
-    out.extend([0; 4]);
-    [out, body, table].concat()
+    SevenZip { files, steps: &[(&[0], b"")], stored: &body, size: body.len() }.plain()
 }
 
 /// Bytes of a sector of a disc.

@@ -114,7 +114,9 @@ macro_rules! smoke {
     };
 }
 
-smoke!(ar bolt compressed cpio decode detect dockerfile engines layer nested object oci pack packages reference report rpm rpmdb rules strings tar zip);
+smoke!(
+    ar asar bolt compressed cpio decode detect dockerfile engines images inflate iso layer nested object oci pack packages reference report rpm rpmdb rules seven_zip sqlite squashfs strings tar zip
+);
 
 #[test]
 fn every_target_runs_here_and_has_a_program() {

@@ -17,6 +17,7 @@ const BLANK: &[u8] = b"\\040";
 pub(super) fn views(text: &[u8], owned: Range<usize>, classes: &[Classes], found: &mut dyn FnMut(View)) {
     let mut at = owned.start;
     let mut percents = Percents { part: owned.start, seen: 0 };
+    let mut told = 0;
     for (index, word) in classes.iter().enumerate() {
         let base = owned.start + index * STEP;
         let mut bits = from(word.escape, base, at);
@@ -26,7 +27,9 @@ pub(super) fn views(text: &[u8], owned: Range<usize>, classes: &[Classes], found
                 return;
             }
             at = place + 1;
-            if let Some(view) = escape(text, place, &mut percents) {
+            if text[place] == b'&' {
+                references(text, place, &mut at, &mut told, found);
+            } else if let Some(view) = escape(text, place, &mut percents) {
                 at = view.encoded.end.max(at);
                 found(view);
             }
@@ -39,10 +42,6 @@ pub(super) fn views(text: &[u8], owned: Range<usize>, classes: &[Classes], found
 fn escape(text: &[u8], place: usize, percents: &mut Percents) -> Option<View> {
     match text[place] {
         b'%' if percent(text, place).is_some() => percents.next(text, place).and_then(|word| percent_view(text, word)),
-        b'&' => {
-            let numbers = if text.get(place + 1) == Some(&b'#') { numeric_view(text, place, entity, "html-entities") } else { None };
-            numbers.or_else(|| quotes_view(text, place))
-        }
         b'\\' if text[place..].starts_with(BLANK) => octal_view(text, place),
         b'\\' if matches!(text.get(place + 1), Some(b'u' | b'x')) => {
             numeric_view(text, place, backslash, "escapes").or_else(|| literals::unescaped(text, place))
@@ -76,6 +75,20 @@ impl Percents {
         word.start = word.start.max(self.seen);
         self.seen = if word.end == place + MAX_WORD { word.end - OVERLAP } else { word.end };
         (!is_known).then_some(word)
+    }
+}
+
+/// What the character reference at `place` begins: a row of numbers, a stretch with quotes, or both. The row may have the first quote of the stretch, and the stretch further rows;
+/// each is told for itself, so that it does not matter where a file is cut. `told` is the end of the last stretch.
+fn references(text: &[u8], place: usize, at: &mut usize, told: &mut usize, found: &mut dyn FnMut(View)) {
+    let numbers = if text.get(place + 1) == Some(&b'#') { numeric_view(text, place, entity, "html-entities") } else { None };
+    let row = numbers.as_ref().map_or(place..place + 1, |view| view.encoded.clone());
+    *at = row.end;
+    numbers.into_iter().for_each(&mut *found);
+    let quote = row.into_iter().find(|&at| at >= *told && is_quote(text, at));
+    if let Some(view) = quote.and_then(|quote| quotes_view(text, quote)) {
+        *told = view.encoded.end;
+        found(view);
     }
 }
 
@@ -144,17 +157,18 @@ fn octal_view(text: &[u8], place: usize) -> Option<View> {
     mostly_text(&bytes).then_some(View { bytes, name: 0, encoded: start..end, step: "escapes", places })
 }
 
+/// Whether a quote is written as a character reference at `at`.
+fn is_quote(text: &[u8], at: usize) -> bool {
+    matches!(reference(&text[at..]), Some((b'"' | b'\'', _)))
+}
+
 /// A stretch of markup with quotes that are written as character references, from the first of them to the end of the text or the attribute: settings and
 /// code in a page. Without quotes values are as well read as they stand.
 fn quotes_view(text: &[u8], place: usize) -> Option<View> {
-    if !matches!(reference(&text[place..]), Some((b'"' | b'\'', _))) {
-        return None;
-    }
     let ends = |byte: &u8| matches!(byte, b'"' | b'<' | b'>' | b'\n' | 0);
     let start = text[..place].iter().rev().take(MAX_RUN).position(ends).map_or(place.saturating_sub(MAX_RUN), |back| place - back);
-    let is_quote = |at: usize| matches!(reference(&text[at..]), Some((b'"' | b'\'', _)));
     // It is told at its first quote.
-    if memchr::memchr_iter(b'&', &text[start..place]).any(|at| is_quote(start + at)) {
+    if memchr::memchr_iter(b'&', &text[start..place]).any(|at| is_quote(text, start + at)) {
         return None;
     }
     let end = text[place..].iter().take(MAX_RUN).position(ends).map_or((place + MAX_RUN).min(text.len()), |length| place + length);

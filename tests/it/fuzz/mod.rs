@@ -4,6 +4,7 @@
 //! `archives.rs`. A target is a file here, two lines below, and a program of one line in `fuzz/src/bin/`.
 
 mod ar;
+mod asar;
 mod bolt;
 mod compressed;
 mod cpio;
@@ -11,7 +12,10 @@ mod decode;
 mod detect;
 mod dockerfile;
 mod engines;
+mod images;
+mod inflate;
 mod input;
+mod iso;
 mod layer;
 mod nested;
 mod object;
@@ -23,6 +27,9 @@ mod report;
 mod rpm;
 mod rpmdb;
 mod rules;
+mod seven_zip;
+mod sqlite;
+mod squashfs;
 mod strings;
 mod tar;
 mod zip;
@@ -46,6 +53,7 @@ macro_rules! target {
 /// All of them.
 pub(crate) const TARGETS: &[Target] = &[
     target!(ar),
+    target!(asar),
     target!(bolt),
     target!(compressed),
     target!(cpio),
@@ -53,6 +61,9 @@ pub(crate) const TARGETS: &[Target] = &[
     target!(detect),
     target!(dockerfile),
     target!(engines),
+    target!(images),
+    target!(inflate),
+    target!(iso),
     target!(layer),
     target!(nested),
     target!(object),
@@ -64,6 +75,9 @@ pub(crate) const TARGETS: &[Target] = &[
     target!(rpm),
     target!(rpmdb),
     target!(rules),
+    target!(seven_zip),
+    target!(sqlite),
+    target!(squashfs),
     target!(strings),
     target!(tar),
     target!(zip),

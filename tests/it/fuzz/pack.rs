@@ -1,4 +1,4 @@
-//! A pack of git's objects.
+//! A pack of git's objects, on its own and in a bundle.
 
 use layersift::content::nested::budget::{Bounds, Budget};
 use layersift::content::nested::git::{self, Kind, Naming, Taken, Turn};
@@ -7,6 +7,9 @@ use super::nested;
 use crate::archives::{Packed, delta, number, object_id, pack};
 
 pub(super) fn run(data: &[u8]) {
+    let file = data;
+    let data = git::bundled(file).map_or(file, |at| &file[at..]);
+    assert!(data.len() == file.len() || git::is_pack(data));
     let bounds = Bounds { file_bytes: 1 << 20, held_bytes: 64 << 10, members: 200, ..Bounds::default() };
     let read = |naming: Option<Naming>| {
         let budget = Budget::new(bounds, data.len() as u64);
@@ -31,7 +34,8 @@ pub(super) fn run(data: &[u8]) {
     for naming in [None, Some(Naming::Sha1), Some(Naming::Sha256)] {
         assert_eq!(read(naming), read(naming));
     }
-    nested::check("f.pack", data);
+    let _ = git::Naming::of_pack(file);
+    nested::check("f.pack", file);
 }
 
 pub(super) fn seeds() -> Vec<Vec<u8>> {
@@ -44,7 +48,12 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
     // A difference that takes another base than it has, and one that copies beyond the end.
     let wrong = [number(5), number(9), vec![0x90, 5, 4, b'a', b'b', b'c', b'd']].concat();
     let beyond = [number(one.len() as u64), number(500), vec![0x91, 200, 100]].concat();
+    let bundle = |version: u8, lines: &str, pack: &[u8]| [format!("# v{version} git bundle\n{lines}\n").as_bytes(), pack].concat();
+    let names = format!("-{name} before\n{name} refs/heads/main\n");
     vec![
+        bundle(2, &names, &pack(&[Packed::Blob(one.clone()), Packed::Back(1, delta(&one, 12, &two[12..]))])),
+        bundle(3, &format!("@object-format=sha1\n@filter=blob:none\n{names}"), &pack(&[Packed::Tree(tree.clone())])),
+        bundle(2, &names, b"no pack"),
         pack(&[
             Packed::Commit(commit),
             Packed::Tree(tree),
