@@ -179,6 +179,10 @@ fn streams(table: &mut Table<'_>, archive: usize, limit: usize) -> Option<Vec<Fo
             _ => return None,
         }
     }
+    // Where nothing else is said each stream is a file.
+    if !has_files && folders.len() > limit {
+        return None;
+    }
     let mut next = 0;
     for (folder, count) in folders.iter_mut().zip(packed) {
         if count == 1 {
@@ -397,4 +401,24 @@ fn files(table: &mut Table<'_>, bytes: &[u8], limit: usize) -> Option<Listing> {
     }
     with_bytes.for_each(drop);
     Some(listing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An archive of so many streams of a byte, none of which says how many files it is.
+    fn archive(count: u8) -> Vec<u8> {
+        let each = |bytes: &[u8]| bytes.repeat(usize::from(count));
+        let stored = [&[1, 4, 6, 0, count, 9][..], &each(&[1]), &[0, 7, 11, count, 0], &each(&[1, 1, 0])].concat();
+        let table = [&stored[..], &[12], &each(&[1]), &[0, 0, 5, 0, 0, 0]].concat();
+        let sizes = [u64::from(count), table.len() as u64].map(u64::to_le_bytes).concat();
+        [MAGIC, &[0, 4, 0, 0, 0, 0], &sizes, &[0; 4], &each(b"x"), &table].concat()
+    }
+
+    #[test]
+    fn streams_that_are_a_file_each_are_no_more_than_was_asked_for() {
+        assert!(list(&archive(5), 5).is_ok_and(|listing| listing.groups.len() == 5 && listing.groups[4].files.len() == 1));
+        assert!(matches!(list(&archive(6), 5), Err(Problem::Damaged(_))));
+    }
 }
