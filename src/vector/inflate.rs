@@ -3,7 +3,7 @@
 //! Whoever wrote the stream may lie about its length, and it may be damaged. Then there is no answer here, and the caller reads it as a
 //! stream, which gives what can be had of it.
 //!
-//! By processor time on 45,781 members of Java archives (128 MB): flate2 with a new state for each member 1.00, with one state for all 0.89, zune-inflate 0.77,
+//! By time on one thread, on 45,781 members of Java archives (128 MB): flate2 with a new state for each member 1.00, with one state for all 0.92, zune-inflate 0.78,
 //! libdeflate 0.64.
 
 use std::ptr::NonNull;
