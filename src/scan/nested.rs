@@ -83,6 +83,7 @@ impl Gatherer {
                     self.odd(entry, Reason::UnreadFormat, None, detail);
                 }
                 Problem::Damaged(detail) => self.odd(entry, Reason::DamagedFile, None, detail),
+                Problem::TooLarge(detail) => self.odd(entry, Reason::TooLarge, None, detail),
                 Problem::Contradicts(detail) => self.odd(entry, Reason::Contradiction, None, format!("{detail}; both were read")),
             }
         }

@@ -235,6 +235,24 @@ fn droste(count: usize) -> Vec<u8> {
 }
 
 #[test]
+fn the_files_of_a_7z_archive_before_the_bound_are_read() {
+    let names: Vec<String> = (0..12_000).map(|number| number.to_string()).collect();
+    let secret = token("in the first file");
+    let files: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), if name == "0" { secret.as_bytes() } else { b"x" })).collect();
+    let scan = survive("/many.7z", &seven_zip(&files), &[Reason::EntriesLimit]);
+    let inner = |finding: &Finding| finding.place.inner() == [b"0".to_vec()];
+    assert!(scan.findings.iter().any(|finding| finding.secret.expose() == secret.as_bytes() && inner(finding)));
+}
+
+#[test]
+fn a_table_that_is_too_long_to_be_read_is_told() {
+    let long = "n".repeat(5 << 20);
+    let secret = token("beside a long name");
+    let bytes = seven_zip(&[("a", secret.as_bytes()), (&long, b"x")]);
+    only(&survive("/long.7z", &bytes, &[Reason::TooLarge]), &secret);
+}
+
+#[test]
 fn streams_that_expand_without_an_end_end_at_the_bound() {
     survive(
         "/bomb.lzma",

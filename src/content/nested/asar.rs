@@ -30,7 +30,7 @@ pub fn list(bytes: &[u8], limit: usize) -> Listing {
         return listing;
     };
     if tree.len() > MAX_TREE {
-        listing.problem("its table of files is longer than 16 MiB");
+        listing.too_large("its table of files is longer than 16 MiB");
         return listing;
     }
     let archive = Archive { bytes, files, limit };

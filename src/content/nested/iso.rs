@@ -161,7 +161,7 @@ impl<'b> Reader<'b> {
             } else if folder.depth < MAX_DEPTH {
                 waiting.push_back(Folder { range, path, depth: folder.depth + 1 });
             } else {
-                self.listing.problem("its folders are more than 64 deep");
+                self.listing.too_large("its folders are more than 64 deep");
             }
         }
     }

@@ -29,16 +29,19 @@ pub struct Listing {
 impl Listing {
     /// Says what is wrong, once.
     pub fn problem(&mut self, problem: &'static str) {
-        if !self.problems.contains(&Problem::Damaged(problem)) {
-            self.problems.push(Problem::Damaged(problem));
-        }
+        tell(&mut self.problems, Problem::Damaged(problem));
+    }
+
+    /// Says what is more than is read, once.
+    pub fn too_large(&mut self, part: &'static str) {
+        tell(&mut self.problems, Problem::TooLarge(part));
     }
 
     /// Whether one more path of so many bytes may be kept.
     pub fn has_room(&mut self, length: usize) -> bool {
         self.names = self.names.saturating_add(length);
         if self.names > MAX_NAMES {
-            self.problem("the names of its files are longer than 64 MiB; the files after that were not read");
+            self.too_large("the names of its files are longer than 64 MiB; the files after that were not read");
         }
         self.names <= MAX_NAMES
     }
@@ -53,5 +56,12 @@ mod tests {
         let mut listing = Listing::default();
         assert!(listing.has_room(MAX_NAMES) && !listing.has_room(1) && !listing.has_room(usize::MAX));
         assert_eq!(listing.problems.len(), 1);
+    }
+}
+
+/// Adds a problem that is not told yet.
+pub(super) fn tell(problems: &mut Vec<Problem>, problem: Problem) {
+    if !problems.contains(&problem) {
+        problems.push(problem);
     }
 }

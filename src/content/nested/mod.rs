@@ -162,6 +162,8 @@ pub enum Problem {
     UnknownMethod(u64, Vec<u8>),
     /// The container ends too early, or its records make no sense.
     Damaged(&'static str),
+    /// A part of it that has to be read as a whole is longer than anything that is.
+    TooLarge(&'static str),
     /// The container says two things of the same bytes, one of which some readers believe and others do not.
     Contradicts(String),
 }

@@ -73,23 +73,24 @@ pub struct Listing {
     pub empty: Vec<Vec<u8>>,
 }
 
-/// Reads the tables; `limit` is how many files are read at most, but for streams that are a file each: those are as many as the table describes.
+/// Reads the tables; `limit` is how many files are listed at most, but for streams that are a file each: those are as many as the table describes.
 pub fn list(bytes: &[u8], limit: usize) -> Result<Listing, Problem> {
-    let damaged = || Problem::Damaged("its table of files ends too early, makes no sense or has more parts than the bounds allow");
+    let damaged = || Problem::Damaged("its table of files ends too early, makes no sense or has more parts than an archiver writes");
     let range = |offset: u64, size: u64| {
         let start = usize::try_from(offset).ok()?.checked_add(START)?;
         let end = start.checked_add(usize::try_from(size).ok()?)?;
         (end <= bytes.len()).then_some(start..end)
     };
     let (offset, size) = little::<8>(bytes, 12).zip(little::<8>(bytes, 20)).ok_or_else(damaged)?;
-    let too_long = Problem::Damaged("its table of files is longer than 8 MiB");
+    let too_long = Problem::TooLarge("its table of files is longer than 8 MiB; none of them was looked into");
     if size == 0 {
         return Ok(Listing::default());
     }
+    let stored = range(offset, size).ok_or(Problem::Damaged("its table of files is not where it says"))?;
     if size > MAX_HEADER {
         return Err(too_long);
     }
-    let mut header = bytes[range(offset, size).ok_or(Problem::Damaged("its table of files is not where it says"))?].to_vec();
+    let mut header = bytes[stored].to_vec();
     // The table of a table of a table is nothing that an archiver writes.
     for _ in 0..4 {
         let mut table = Table { bytes: &header, at: 0 };
@@ -313,22 +314,28 @@ fn sub_streams(table: &mut Table<'_>, folders: &mut [Folder], limit: usize) -> O
     }
     let total = counts.iter().try_fold(0u64, |total, count| total.checked_add(*count))?;
     // Each but the last of a stream has a size of a byte at least.
-    if total > (table.bytes.len() + folders.len()).min(limit) as u64 {
+    if total > (table.bytes.len() + folders.len()) as u64 {
         return None;
     }
+    let mut left = limit;
     for (folder, &count) in folders.iter_mut().zip(&counts) {
-        let mut left = folder.size;
+        let mut rest = folder.size;
         for number in 1..=count {
-            let size = if number < count && kind == id::SIZE { table.number()? } else { left };
-            folder.files.push(size);
-            left = left.saturating_sub(size);
+            let size = if number < count && kind == id::SIZE { table.number()? } else { rest };
+            rest = rest.saturating_sub(size);
+            // One file of a stream is less than the stream itself takes.
+            if left > 0 || count == 1 {
+                folder.files.push(size);
+                left = left.saturating_sub(1);
+            }
         }
     }
     if kind == id::SIZE {
         kind = table.byte()?;
     }
     // A stream of one file may have its checksum already.
-    let without = folders.iter().filter(|folder| !(folder.has_sum && folder.files.len() == 1)).map(|folder| folder.files.len()).sum();
+    let without =
+        folders.iter().zip(&counts).filter(|(folder, count)| !(folder.has_sum && **count == 1)).map(|(_, &count)| count as usize).sum();
     while kind != id::END {
         if kind != id::CRC {
             return None;

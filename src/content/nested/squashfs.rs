@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 use super::budget::Budget;
-use super::listing::MAX_NAMES;
+use super::listing::{MAX_NAMES, tell};
 use super::{Problem, little};
 use crate::layer::decode::{Compression, Decoder, NestedInput};
 
@@ -64,7 +64,7 @@ pub fn read(bytes: &[u8], budget: &Arc<Budget>, visit: &mut Visit<'_>) -> Vec<Pr
             continue;
         }
         if depth > MAX_DEPTH {
-            image.problem("its folders are more than 128 deep");
+            image.too_large("its folders are more than 128 deep");
             continue;
         }
         let Some(entries) = image.folder(inode) else {
@@ -75,7 +75,7 @@ pub fn read(bytes: &[u8], budget: &Arc<Budget>, visit: &mut Visit<'_>) -> Vec<Pr
         for (name, inode, is_folder) in entries {
             image.names = image.names.saturating_add(path.len() + name.len());
             if image.names > MAX_NAMES {
-                image.problem("the names of its files are longer than 64 MiB; the files after that were not read");
+                image.too_large("the names of its files are longer than 64 MiB; the files after that were not read");
                 return image.problems;
             }
             let path = [&path[..], b"/", &name].concat();
@@ -155,9 +155,11 @@ impl<'b> Image<'b> {
     }
 
     fn problem(&mut self, problem: &'static str) {
-        if !self.problems.contains(&Problem::Damaged(problem)) {
-            self.problems.push(Problem::Damaged(problem));
-        }
+        tell(&mut self.problems, Problem::Damaged(problem));
+    }
+
+    fn too_large(&mut self, part: &'static str) {
+        tell(&mut self.problems, Problem::TooLarge(part));
     }
 
     /// Undoes a block of at most `room` bytes.
