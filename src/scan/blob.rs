@@ -18,7 +18,7 @@ use crate::finding::Reason;
 use crate::layer::decode::{self, Compression, Decoded};
 use crate::layer::index::PathIndex;
 use crate::layer::walk::{self, Body, Oddity, Sink};
-use crate::layer::{Batch, Entry};
+use crate::layer::{Batch, Entry, Piece};
 use crate::oci::{Algorithm, Digest, Hasher};
 use crate::source::{Blob, BlobKey, Source};
 use crate::watch::{Watch, Work, stretch};
@@ -236,10 +236,34 @@ fn algorithm_of(key: &BlobKey) -> Algorithm {
 
 /// Matches the pieces of a batch.
 pub(super) fn match_batch(crew: &Crew<'_>, batch: &Batch<'_>, job: &Job) {
-    let mut matcher = Matcher::new(crew);
-    matcher.batch(batch, &|order| job.may_open(order, crew));
+    match_pieces(crew, batch, &batch.pieces, job);
     crew.progress.bytes(batch.span.len() as u64);
+}
+
+/// Matches pieces of a batch. An idle thread may take a half of them: files of a few bytes can hold work for seconds.
+fn match_pieces(crew: &Crew<'_>, batch: &Batch<'_>, pieces: &[Piece], job: &Job) {
+    if let Some((first, second)) = halves(pieces).filter(|_| crew.can_split()) {
+        rayon::join(|| match_pieces(crew, batch, first, job), || match_pieces(crew, batch, second, job));
+        return;
+    }
+    let mut matcher = Matcher::new(crew, crew.tools());
+    matcher.pieces(batch, pieces, &|order| job.may_open(order, crew));
     job.take(matcher.found, crew);
+    crew.give_back_tools(matcher.tools);
+}
+
+/// Pieces in two parts of about as many bytes, if they are worth it.
+fn halves(pieces: &[Piece]) -> Option<(&[Piece], &[Piece])> {
+    /// Fewer bytes are matched in less time than sharing them may take.
+    const MIN_SHARED: usize = 128 << 10;
+    let total: usize = pieces.iter().map(|piece| piece.bytes.len()).sum();
+    let mut seen = 0;
+    let mut is_before_half = |piece: &Piece| {
+        seen += piece.bytes.len();
+        seen <= total / 2
+    };
+    let middle = pieces.iter().take_while(|piece| is_before_half(piece)).count().max(1);
+    (total >= MIN_SHARED && middle < pieces.len()).then(|| pieces.split_at(middle))
 }
 
 /// Looks into a file that is too long to lie in memory; `sink` is the one of its layer.

@@ -1,8 +1,9 @@
 //! The threads and the memory they may hold.
 //!
 //! A reader decompresses and walks one layer at a time and makes batches. A batch goes to an idle thread if there is one, and is matched
-//! by the reader itself if there is none: no thread ever waits for another, and the number of buffers is bounded by the number of batches
-//! in flight. With one job everything happens in turn on one thread.
+//! by the reader itself if there is none. What is matched is halved again and again, and an idle thread takes halves, so that a file of many others
+//! keeps no thread from going on: whoever waits for a half matches something else meanwhile. The number of buffers is bounded by the number of
+//! batches in flight. With one job everything happens in turn on one thread.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::Read;
@@ -14,6 +15,7 @@ use rayon::{Scope, ThreadPool, ThreadPoolBuilder};
 
 use super::blob::{self, BlobResult, Job};
 use super::matcher;
+use super::tools::Tools;
 use super::turn::Turn;
 use super::{Options, Progress, Verify};
 use crate::finding::Secret;
@@ -30,6 +32,8 @@ const READER_BYTES: u64 = 48 << 20;
 const BATCH_BYTES: u64 = (MAX_WHOLE + (1 << 20)) as u64;
 /// Buffers that grew beyond this for a file are not kept for another batch.
 const MAX_KEPT: usize = 2 << 20;
+/// A thread that waits for a half of its batch matches other batches meanwhile, on top of it.
+const STACK: usize = 16 << 20;
 
 /// Everything that all blobs of a scan share.
 pub(super) struct Crew<'c> {
@@ -42,6 +46,7 @@ pub(super) struct Crew<'c> {
     busy_readers: AtomicUsize,
     in_flight: AtomicUsize,
     buffers: Mutex<Vec<Vec<u8>>>,
+    tools: Mutex<Vec<Tools>>,
     pub(super) turn: Turn,
     seals: Mutex<HashMap<Secret, Sealed>>,
 }
@@ -54,7 +59,7 @@ impl<'c> Crew<'c> {
         let max_in_flight = usize::try_from(budget / 2 / BATCH_BYTES).unwrap_or(usize::MAX).clamp(1, jobs * 3);
         // Without a pool everything runs on the calling thread; so it does where the system refuses threads.
         let pool = if jobs > 1 {
-            ThreadPoolBuilder::new().num_threads(jobs).thread_name(|index| format!("scan-{index}")).build().ok()
+            ThreadPoolBuilder::new().num_threads(jobs).stack_size(STACK).thread_name(|index| format!("scan-{index}")).build().ok()
         } else {
             None
         };
@@ -69,6 +74,7 @@ impl<'c> Crew<'c> {
             busy_readers: AtomicUsize::new(0),
             in_flight: AtomicUsize::new(0),
             buffers,
+            tools: Mutex::default(),
             turn: Turn::default(),
             seals: Mutex::default(),
         }
@@ -160,11 +166,27 @@ impl<'c> Crew<'c> {
         }
     }
 
+    /// Tools that no thread is using.
+    pub(super) fn tools(&self) -> Tools {
+        self.tools.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    /// Takes tools back. There are never more than batches were matched at a time.
+    pub(super) fn give_back_tools(&self, tools: Tools) {
+        let tools = tools.resting();
+        self.tools.lock().unwrap_or_else(PoisonError::into_inner).push(tools);
+    }
+
     /// Whether a thread is idle, or soon will be; counts the batch if so.
     fn can_share(&self) -> bool {
         let idle = self.options.jobs.saturating_sub(self.busy_readers.load(Ordering::Relaxed));
         let room = (idle * 3).min(self.max_in_flight);
         self.in_flight.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| (count < room).then_some(count + 1)).is_ok()
+    }
+
+    /// Whether the calling thread is one of several that can take parts of its work.
+    pub(super) fn can_split(&self) -> bool {
+        self.pool.as_ref().is_some_and(|pool| pool.current_thread_index().is_some())
     }
 
     /// Matches a batch and gives its buffer back.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::PublicFiles;
 use super::crew::Crew;
 use super::gather::Gatherer;
+use super::tools::Tools;
 use crate::content::kind::KindOf;
 use crate::content::nested::Format;
 use crate::content::nested::budget::Budget;
@@ -18,7 +19,6 @@ use crate::detect::{self, AFTER, BEFORE, Chunk, Detected, Subject};
 use crate::finding::Part;
 use crate::layer::walk::{Head, MAX_WHOLE};
 use crate::layer::{Batch, Entry, EntryKind, Opening, Piece, Where};
-use crate::vector::inflate::Inflater;
 
 /// Bytes of a file that are matched at once, and at most half as many more.
 const PIECE: usize = 1 << 20;
@@ -39,21 +39,18 @@ pub(super) struct Matcher<'m, 'c> {
     pub(super) found: Gatherer,
     /// Of the file of the layer that is being looked into.
     pub(super) budget: Option<Arc<Budget>>,
-    /// Buffers for members.
-    pub(super) spare: Vec<Vec<u8>>,
-    /// For members that lie in memory, made when it is first wanted.
-    pub(super) inflater: Option<Inflater>,
+    pub(super) tools: Tools,
 }
 
 impl<'m, 'c> Matcher<'m, 'c> {
     /// With nothing found yet.
-    pub(super) fn new(crew: &'m Crew<'c>) -> Self {
-        Self { crew, found: Gatherer::default(), budget: None, spare: Vec::new(), inflater: None }
+    pub(super) fn new(crew: &'m Crew<'c>, tools: Tools) -> Self {
+        Self { crew, found: Gatherer::default(), budget: None, tools }
     }
 
-    /// Matches the pieces of a batch. A file of a layer is looked into only if `may_open` says so of its position.
-    pub(super) fn batch(&mut self, batch: &Batch<'_>, may_open: &dyn Fn(u32) -> bool) {
-        for piece in &batch.pieces {
+    /// Matches pieces of a batch. A file of a layer is looked into only if `may_open` says so of its position.
+    pub(super) fn pieces(&mut self, batch: &Batch<'_>, pieces: &[Piece], may_open: &dyn Fn(u32) -> bool) {
+        for piece in pieces {
             let buffer = batch.buffer(piece);
             match (&piece.whole, piece.opening) {
                 (Some(whole), Opening::Whole) => self.outermost(&piece.entry, &buffer[whole.clone()], may_open),

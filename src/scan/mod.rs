@@ -18,6 +18,7 @@ mod nested;
 mod public;
 mod steps;
 mod timings;
+mod tools;
 mod turn;
 
 use std::collections::BTreeMap;

@@ -26,7 +26,7 @@ use crate::finding::Reason;
 use crate::layer::decode::{Compression, Decoded, Decoder, NestedInput};
 use crate::layer::walk::{self, Body, Head, MAX_WHOLE, Sink};
 use crate::layer::{Batch, Entry, EntryKind, Opening};
-use crate::vector::inflate::{Inflater, Wrapping};
+use crate::vector::inflate::Wrapping;
 use crate::watch::{Watch, Work, stretch};
 
 /// Fewest bytes after a container's end that may be a container of their own, as in initial RAM disks.
@@ -207,7 +207,7 @@ impl Matcher<'_, '_> {
                 self.came(&child, buffer, budget);
                 return just(0..used);
             }
-            self.keep(buffer);
+            self.tools.keep(buffer);
         }
         let Ok(mut decoder) = Decoder::nested(compression, NestedInput::Slice(bytes)) else { return Vec::new() };
         self.decoded(&child, &mut Metered::new(&mut decoder, budget));
@@ -219,8 +219,7 @@ impl Matcher<'_, '_> {
 
     /// Matches what comes out of a decoder. What came before damage is matched as well; the damage is told.
     fn decoded(&mut self, entry: &Arc<Entry>, reader: &mut (dyn Read + Send)) -> Decoding {
-        let mut buffer = self.spare.pop().unwrap_or_default();
-        buffer.clear();
+        let mut buffer = self.tools.buffer();
         let result = (&mut *reader).take(MAX_WHOLE as u64 + 1).read_to_end(&mut buffer);
         let decoding = match result {
             Ok(_) if buffer.len() > MAX_WHOLE => {
@@ -249,7 +248,7 @@ impl Matcher<'_, '_> {
                 Decoding::Damaged
             }
         };
-        self.keep(buffer);
+        self.tools.keep(buffer);
         decoding
     }
 
@@ -257,14 +256,12 @@ impl Matcher<'_, '_> {
     /// damaged, long, or more than the bounds allow.
     fn at_once(&mut self, wrapping: Wrapping, stored: &[u8], size: Option<u64>, budget: &Budget) -> Option<(Vec<u8>, usize)> {
         let size = size.filter(|&size| size <= MAX_WHOLE as u64 && budget.has(size))?;
-        let mut inflater = self.inflater.take().or_else(Inflater::new)?;
-        let mut buffer = self.spare.pop().unwrap_or_default();
-        let used = inflater.inflate(wrapping, stored, size as usize, &mut buffer);
-        self.inflater = Some(inflater);
+        let mut buffer = self.tools.buffer();
+        let used = self.tools.inflater().and_then(|inflater| inflater.inflate(wrapping, stored, size as usize, &mut buffer));
         match used {
             Some(used) => Some((buffer, used)),
             None => {
-                self.keep(buffer);
+                self.tools.keep(buffer);
                 None
             }
         }
@@ -274,14 +271,7 @@ impl Matcher<'_, '_> {
     fn came(&mut self, entry: &Arc<Entry>, buffer: Vec<u8>, budget: &Budget) {
         budget.spend(buffer.len() as u64);
         self.file(entry, &buffer);
-        self.keep(buffer);
-    }
-
-    /// Keeps a buffer for the next member.
-    fn keep(&mut self, buffer: Vec<u8>) {
-        if buffer.capacity() <= 2 * MAX_WHOLE {
-            self.spare.push(buffer);
-        }
+        self.tools.keep(buffer);
     }
 
     /// Matches a deflated member of `size` bytes, as it says: how many of its stored bytes were used.
@@ -312,7 +302,7 @@ struct Inline<'i, 'm, 'c>(&'i mut Matcher<'m, 'c>);
 
 impl<'b> Sink<'b> for Inline<'_, '_, '_> {
     fn buffer(&mut self) -> Vec<u8> {
-        self.0.spare.pop().unwrap_or_default()
+        self.0.tools.buffer()
     }
 
     fn batch(&mut self, batch: Batch<'b>) {
@@ -323,9 +313,8 @@ impl<'b> Sink<'b> for Inline<'_, '_, '_> {
                 _ => self.0.piece(piece, buffer),
             }
         }
-        if let crate::layer::Slab::Owned(mut buffer) = batch.slab {
-            buffer.clear();
-            self.0.keep(buffer);
+        if let crate::layer::Slab::Owned(buffer) = batch.slab {
+            self.0.tools.keep(buffer);
         }
     }
 

@@ -14,6 +14,10 @@ const MAX_RATIO: usize = 1032;
 /// The state of a decoder, which is made once and used for many streams.
 pub(crate) struct Inflater(NonNull<libdeflate_sys::libdeflate_decompressor>);
 
+// SAFETY: the state is memory that the library keeps nothing about, neither for a thread nor for all: it may be used by one thread after another.
+#[allow(unsafe_code, reason = "see above")]
+unsafe impl Send for Inflater {}
+
 /// How a stream is wrapped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wrapping {
