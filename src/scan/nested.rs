@@ -210,10 +210,7 @@ impl Matcher<'_, '_> {
         }
         let Ok(mut decoder) = Decoder::nested(compression, NestedInput::Slice(bytes)) else { return Vec::new() };
         self.decoded(&child, &mut Metered::new(&mut decoder, budget));
-        let mut rest = Vec::new();
-        // A slice cannot fail to be read.
-        let _ = decoder.rest().read_to_end(&mut rest);
-        just(0..bytes.len() - rest.len())
+        just(0..bytes.len() - left(&mut decoder))
     }
 
     /// Matches what comes out of a decoder. What came before damage is matched as well; the damage is told.
@@ -295,6 +292,12 @@ impl Matcher<'_, '_> {
             Decoding::Damaged => None,
         }
     }
+}
+
+/// How many bytes of a slice a decoder left.
+fn left(decoder: &mut Decoder<'_>) -> usize {
+    // A slice cannot fail to be read.
+    io::copy(&mut decoder.rest(), &mut io::sink()).map_or(0, |count| count as usize)
 }
 
 /// How decoding ended.
