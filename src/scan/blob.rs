@@ -253,7 +253,7 @@ pub(super) fn stream<'b>(crew: &Crew<'_>, job: &Job, entry: &Arc<Entry>, size: O
         (Body::Stream(_), size) => size.unwrap_or(0),
     };
     let budget = Arc::new(Budget::new(crew.options.limits.nested, size));
-    let mut found = Streamer { crew, budget: Arc::clone(&budget) }.stream(entry, body, sink);
+    let mut found = Streamer { crew, budget: Arc::clone(&budget), spooled: 0 }.stream(entry, body, sink);
     found.expanded.add(entry.order, budget.spent());
     found.stopped(entry, &budget);
     job.take(found, crew);

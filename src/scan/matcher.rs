@@ -43,16 +43,19 @@ pub(super) struct Matcher<'m, 'c> {
     pub(super) spare: Vec<Vec<u8>>,
     /// For members that lie in memory, made when it is first wanted.
     pub(super) inflater: Option<Inflater>,
+    /// Bytes that lie on disk of the files that are being looked into.
+    pub(super) spooled: u64,
 }
 
 impl<'m, 'c> Matcher<'m, 'c> {
     /// With nothing found yet.
     pub(super) fn new(crew: &'m Crew<'c>) -> Self {
-        Self { crew, found: Gatherer::default(), budget: None, spare: Vec::new(), inflater: None }
+        Self { crew, found: Gatherer::default(), budget: None, spare: Vec::new(), inflater: None, spooled: 0 }
     }
 
     /// Matches the pieces of a batch. A file of a layer is looked into only if `may_open` says so of its position.
     pub(super) fn batch(&mut self, batch: &Batch<'_>, may_open: &dyn Fn(u32) -> bool) {
+        self.spooled = batch.slab.spooled();
         for piece in &batch.pieces {
             let buffer = batch.buffer(piece);
             match (&piece.whole, piece.opening) {

@@ -99,6 +99,12 @@ impl Matcher<'_, '_> {
             self.found.odd(entry, Reason::TooDeep, Some(bytes.len() as u64), detail);
             return self.text(entry, bytes);
         }
+        let held_bytes = budget.bounds().held_bytes;
+        if format.is_copied() && bytes.len() as u64 > held_bytes {
+            let detail = format!("{}: it was scanned as it is; --max-held allows more", stream::too_long(held_bytes));
+            self.found.odd(entry, Reason::TooLarge, Some(bytes.len() as u64), detail);
+            return self.text(entry, bytes);
+        }
         let used = {
             let _open = stretch(self.crew.watch(), Work::Open);
             self.open(entry, bytes, format, &budget)
@@ -318,6 +324,8 @@ impl<'b> Sink<'b> for Inline<'_, '_, '_> {
     }
 
     fn batch(&mut self, batch: Batch<'b>) {
+        let spooled = batch.slab.spooled();
+        self.0.spooled += spooled;
         for piece in &batch.pieces {
             let buffer = batch.buffer(piece);
             match (&piece.whole, piece.opening) {
@@ -325,6 +333,7 @@ impl<'b> Sink<'b> for Inline<'_, '_, '_> {
                 _ => self.0.piece(piece, buffer),
             }
         }
+        self.0.spooled -= spooled;
         if let crate::layer::Slab::Owned(mut buffer) = batch.slab {
             buffer.clear();
             self.0.keep(buffer);
@@ -342,7 +351,7 @@ impl<'b> Sink<'b> for Inline<'_, '_, '_> {
     fn stream(&mut self, entry: &Arc<Entry>, _size: Option<u64>, body: Body<'b, '_>) {
         let Some(budget) = self.0.budget.clone() else { return };
         let crew = self.0.crew;
-        let found = Streamer { crew, budget }.stream(entry, body, self);
+        let found = Streamer { crew, budget, spooled: self.0.spooled }.stream(entry, body, self);
         self.0.found.merge(found, &crew.options.limits);
     }
 }
