@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::path;
 use crate::finding::Part;
+use crate::source::Mapping;
 
 /// What a tar entry is, as far as its life and its reading depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -208,6 +209,8 @@ pub enum Slab<'a> {
     Mapped(&'a [u8]),
     /// A buffer to be given back.
     Owned(Vec<u8>),
+    /// A file that came out of a stream and lies on disk for as long as it is looked into; ranges are of the whole of it.
+    Spooled(Mapping),
 }
 
 impl Slab<'_> {
@@ -216,6 +219,15 @@ impl Slab<'_> {
         match self {
             Slab::Mapped(bytes) => bytes,
             Slab::Owned(bytes) => bytes,
+            Slab::Spooled(mapping) => mapping.bytes(),
+        }
+    }
+
+    /// Bytes of it that lie on disk only for as long as it is there.
+    pub fn spooled(&self) -> u64 {
+        match self {
+            Slab::Mapped(_) | Slab::Owned(_) => 0,
+            Slab::Spooled(mapping) => mapping.bytes().len() as u64,
         }
     }
 }

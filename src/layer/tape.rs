@@ -82,7 +82,7 @@ impl<'a> Tape<'a> {
     pub(super) fn mapped(&self) -> Option<&'a [u8]> {
         match self.slab {
             Slab::Mapped(bytes) => Some(bytes),
-            Slab::Owned(_) => None,
+            Slab::Owned(_) | Slab::Spooled(_) => None,
         }
     }
 

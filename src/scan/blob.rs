@@ -263,7 +263,9 @@ fn halves(pieces: &[Piece]) -> Option<(&[Piece], &[Piece])> {
         seen <= total / 2
     };
     let middle = pieces.iter().take_while(|piece| is_before_half(piece)).count().max(1);
-    (total >= MIN_SHARED && middle < pieces.len()).then(|| pieces.split_at(middle))
+    let first: usize = pieces.iter().take(middle).map(|piece| piece.bytes.len()).sum();
+    let is_worth = total >= MIN_SHARED && (MIN_SHARED / 8..=total - MIN_SHARED / 8).contains(&first);
+    is_worth.then(|| pieces.split_at(middle))
 }
 
 /// Looks into a file that is too long to lie in memory; `sink` is the one of its layer.
@@ -277,7 +279,7 @@ pub(super) fn stream<'b>(crew: &Crew<'_>, job: &Job, entry: &Arc<Entry>, size: O
         (Body::Stream(_), size) => size.unwrap_or(0),
     };
     let budget = Arc::new(Budget::new(crew.options.limits.nested, size));
-    let mut found = Streamer { crew, budget: Arc::clone(&budget) }.stream(entry, body, sink);
+    let mut found = Streamer { crew, budget: Arc::clone(&budget), spooled: 0 }.stream(entry, body, sink);
     found.expanded.add(entry.order, budget.spent());
     found.stopped(entry, &budget);
     job.take(found, crew);

@@ -197,6 +197,7 @@ impl<'c> Crew<'c> {
         }
         match batch.slab {
             Slab::Owned(buffer) => self.give_back(buffer),
+            Slab::Spooled(_) => {}
             Slab::Mapped(bytes) => {
                 if let (Some(source), Some(span)) = (source, bytes.get(batch.span)) {
                     source.release(span);

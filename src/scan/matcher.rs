@@ -40,16 +40,19 @@ pub(super) struct Matcher<'m, 'c> {
     /// Of the file of the layer that is being looked into.
     pub(super) budget: Option<Arc<Budget>>,
     pub(super) tools: Tools,
+    /// Bytes that lie on disk of the files that are being looked into.
+    pub(super) spooled: u64,
 }
 
 impl<'m, 'c> Matcher<'m, 'c> {
     /// With nothing found yet.
     pub(super) fn new(crew: &'m Crew<'c>, tools: Tools) -> Self {
-        Self { crew, found: Gatherer::default(), budget: None, tools }
+        Self { crew, found: Gatherer::default(), budget: None, tools, spooled: 0 }
     }
 
     /// Matches pieces of a batch. A file of a layer is looked into only if `may_open` says so of its position.
     pub(super) fn pieces(&mut self, batch: &Batch<'_>, pieces: &[Piece], may_open: &dyn Fn(u32) -> bool) {
+        self.spooled = batch.slab.spooled();
         for piece in pieces {
             let buffer = batch.buffer(piece);
             match (&piece.whole, piece.opening) {

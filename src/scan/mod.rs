@@ -23,6 +23,7 @@ mod turn;
 
 use std::collections::BTreeMap;
 use std::io::Read;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::cache::Cache;
@@ -94,6 +95,8 @@ pub struct Options {
     pub now: Option<i64>,
     /// Bounds.
     pub limits: Limits,
+    /// The folder for temporary files; none for the platform's.
+    pub temporary: Option<PathBuf>,
     /// Whether comments in the image's files can accept a secret.
     pub comments: Comments,
     /// The project's key for fingerprints; none to make them without one.
@@ -123,6 +126,7 @@ impl Default for Options {
             platform: None,
             now: None,
             limits: Limits::default(),
+            temporary: None,
             comments: Comments::default(),
             key: None,
             bases: Vec::new(),

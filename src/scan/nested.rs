@@ -100,6 +100,12 @@ impl Matcher<'_, '_> {
             self.found.odd(entry, Reason::TooDeep, Some(bytes.len() as u64), detail);
             return self.text(entry, bytes);
         }
+        let held_bytes = budget.bounds().held_bytes;
+        if format.is_copied() && bytes.len() as u64 > held_bytes {
+            let detail = format!("{}: it was scanned as it is; --max-held allows more", stream::too_long(held_bytes));
+            self.found.odd(entry, Reason::TooLarge, Some(bytes.len() as u64), detail);
+            return self.text(entry, bytes);
+        }
         let used = {
             let _open = stretch(self.crew.watch(), Work::Open);
             self.open(entry, bytes, format, &budget)
@@ -211,10 +217,7 @@ impl Matcher<'_, '_> {
         }
         let Ok(mut decoder) = Decoder::nested(compression, NestedInput::Slice(bytes)) else { return Vec::new() };
         self.decoded(&child, &mut Metered::new(&mut decoder, budget));
-        let mut rest = Vec::new();
-        // A slice cannot fail to be read.
-        let _ = decoder.rest().read_to_end(&mut rest);
-        just(0..bytes.len() - rest.len())
+        just(0..bytes.len() - left(&mut decoder))
     }
 
     /// Matches what comes out of a decoder. What came before damage is matched as well; the damage is told.
@@ -288,6 +291,12 @@ impl Matcher<'_, '_> {
     }
 }
 
+/// How many bytes of a slice a decoder left.
+fn left(decoder: &mut Decoder<'_>) -> usize {
+    // A slice cannot fail to be read.
+    io::copy(&mut decoder.rest(), &mut io::sink()).map_or(0, |count| count as usize)
+}
+
 /// How decoding ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Decoding {
@@ -306,6 +315,8 @@ impl<'b> Sink<'b> for Inline<'_, '_, '_> {
     }
 
     fn batch(&mut self, batch: Batch<'b>) {
+        let spooled = batch.slab.spooled();
+        self.0.spooled += spooled;
         for piece in &batch.pieces {
             let buffer = batch.buffer(piece);
             match (&piece.whole, piece.opening) {
@@ -313,6 +324,7 @@ impl<'b> Sink<'b> for Inline<'_, '_, '_> {
                 _ => self.0.piece(piece, buffer),
             }
         }
+        self.0.spooled -= spooled;
         if let crate::layer::Slab::Owned(buffer) = batch.slab {
             self.0.tools.keep(buffer);
         }
@@ -329,7 +341,7 @@ impl<'b> Sink<'b> for Inline<'_, '_, '_> {
     fn stream(&mut self, entry: &Arc<Entry>, _size: Option<u64>, body: Body<'b, '_>) {
         let Some(budget) = self.0.budget.clone() else { return };
         let crew = self.0.crew;
-        let found = Streamer { crew, budget }.stream(entry, body, self);
+        let found = Streamer { crew, budget, spooled: self.0.spooled }.stream(entry, body, self);
         self.0.found.merge(found, &crew.options.limits);
     }
 }

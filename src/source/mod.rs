@@ -42,6 +42,7 @@ pub use docker_save::{DockerClient, DockerSave};
 pub use engine::{Engine, EngineError, EngineProblem};
 pub use error::SourceError;
 pub use lookup::Lookup;
+pub use mmap::Mapping;
 pub use open::{OpenOptions, Opened, open};
 pub use reference::{Reference, Selector};
 pub use stamp::{Known, Settles, Stamp};

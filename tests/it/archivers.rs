@@ -184,7 +184,7 @@ fn a_zip_archive_that_is_too_long_to_be_held_is_read_in_order() {
     for (name, count) in [("sized.zip", 5), ("piped.zip", 3)] {
         // Beyond what is a piece of a batch.
         let bytes = [std::fs::read(temp.path(name)).unwrap(), vec![0; 5 << 20]].concat();
-        let scan = file_in("/long.zip", &bytes, Compression::Gzip, Bounds { held_bytes: 1 << 20, ..Bounds::default() });
+        let scan = file_in("/long.zip", &bytes, Compression::Gzip, Bounds { held_bytes: 1 << 20, spooled_bytes: 0, ..Bounds::default() });
         for (secret, expected) in secrets.iter().zip(expected).take(count) {
             assert_eq!(place(only(&scan, secret)), expected, "{name}");
         }

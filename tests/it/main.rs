@@ -44,6 +44,7 @@ mod rpm;
 mod rules;
 mod shapes;
 mod smoke;
+mod spool;
 mod state;
 mod storage;
 mod stores;

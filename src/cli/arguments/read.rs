@@ -115,6 +115,11 @@ pub(in crate::cli) struct NestedArguments {
     /// How large a file or git object may be that has to be held in memory to be looked into
     #[arg(long, value_name = "SIZE", help_heading = "Scan")]
     pub(in crate::cli) max_held: Option<Size>,
+
+    /// How large a file may be that is written to disk to be looked into, in a temporary file without a name, because it is too large to be held
+    /// in memory; 0 writes none
+    #[arg(long, value_name = "SIZE", help_heading = "Scan")]
+    pub(in crate::cli) max_spool: Option<Size>,
 }
 
 impl NestedArguments {
@@ -128,6 +133,7 @@ impl NestedArguments {
             layer_bytes: self.max_layer_expanded.map_or(usual.layer_bytes, |size| size.0),
             members: self.max_members.unwrap_or(usual.members),
             held_bytes: self.max_held.map_or(usual.held_bytes, |size| size.0),
+            spooled_bytes: self.max_spool.map_or(usual.spooled_bytes, |size| size.0),
         }
     }
 }

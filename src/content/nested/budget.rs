@@ -17,8 +17,10 @@ pub struct Bounds {
     pub layer_bytes: u64,
     /// Most members of a file of a layer, those of its members among them.
     pub members: u64,
-    /// Most bytes of a container that has to lie in memory as a whole.
+    /// Most bytes of a container that is held in memory as a whole, because it came out of a stream and is not read from its beginning to its end.
     pub held_bytes: u64,
+    /// Most bytes of such a container that is longer, and of those in it, that lie on disk at once while a thread looks into it; 0 for none.
+    pub spooled_bytes: u64,
 }
 
 /// Bytes that any file may become, however small it is.
@@ -28,7 +30,15 @@ const MEMBER: u64 = 256;
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { depth: 8, ratio: 200, file_bytes: 4 << 30, layer_bytes: 16 << 30, members: 1_000_000, held_bytes: 64 << 20 }
+        Self {
+            depth: 8,
+            ratio: 200,
+            file_bytes: 4 << 30,
+            layer_bytes: 16 << 30,
+            members: 1_000_000,
+            held_bytes: 64 << 20,
+            spooled_bytes: 1 << 30,
+        }
     }
 }
 

@@ -131,6 +131,11 @@ impl Format {
     pub fn is_long_stream(self) -> bool {
         matches!(self, Format::Compressed(_) | Format::Tar | Format::Cpio)
     }
+
+    /// Whether what is read of it is as long as itself and put together in memory.
+    pub fn is_copied(self) -> bool {
+        matches!(self, Format::JavaClass | Format::PythonCode)
+    }
 }
 
 /// The name of a file without the ending that says how it is compressed, for what rules go by.

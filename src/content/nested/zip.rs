@@ -54,9 +54,9 @@ pub fn lzma_header(prefix: &[u8], size: Option<u64>) -> Option<Vec<u8>> {
 
 /// A member of a zip archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Member {
+pub struct Member<'z> {
     /// Its name, by the central directory if that has it.
-    pub name: Vec<u8>,
+    pub name: &'z [u8],
     /// How its bytes are stored.
     pub method: Method,
     /// Whether a password protects it.
@@ -69,9 +69,9 @@ pub struct Member {
 
 /// What a zip archive holds.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Listing {
+pub struct Listing<'z> {
     /// In the order of their bytes.
-    pub members: Vec<Member>,
+    pub members: Vec<Member<'z>>,
     /// Records that say nothing but what is in `members`.
     pub records: Vec<Range<usize>>,
     /// What is wrong with it.
@@ -101,7 +101,7 @@ struct Record {
 }
 
 /// The members of an archive, `limit` at most.
-pub fn list(bytes: &[u8], limit: usize) -> Listing {
+pub fn list(bytes: &[u8], limit: usize) -> Listing<'_> {
     let mut listing = Listing::default();
     let central = central(bytes, limit, &mut listing);
     let mut locals: BTreeMap<usize, (Record, Range<usize>)> = BTreeMap::new();
@@ -132,7 +132,12 @@ pub fn list(bytes: &[u8], limit: usize) -> Listing {
 }
 
 /// Makes members of what both tables say, and tells where they differ.
-fn compare(bytes: &[u8], central: &BTreeMap<usize, Record>, locals: BTreeMap<usize, (Record, Range<usize>)>, listing: &mut Listing) {
+fn compare<'z>(
+    bytes: &'z [u8],
+    central: &BTreeMap<usize, Record>,
+    locals: BTreeMap<usize, (Record, Range<usize>)>,
+    listing: &mut Listing<'z>,
+) {
     let (mut unlisted, mut renamed, mut differing, mut overlapping) = (0, 0, 0, 0);
     let mut reached = 0;
     for (offset, (found, data)) in locals {
@@ -156,7 +161,7 @@ fn compare(bytes: &[u8], central: &BTreeMap<usize, Record>, locals: BTreeMap<usi
         let method = method_of(found.method);
         listing.records.push(found.range.clone());
         listing.members.push(Member {
-            name: bytes[said.name.clone()].to_vec(),
+            name: &bytes[said.name.clone()],
             method,
             is_encrypted: found.flags & IS_ENCRYPTED != 0 || found.method == 99,
             data,
@@ -187,7 +192,7 @@ fn method_of(number: u64) -> Method {
 }
 
 /// The records of the central directory, by where each says that its member begins.
-fn central(bytes: &[u8], limit: usize, listing: &mut Listing) -> BTreeMap<usize, Record> {
+fn central(bytes: &[u8], limit: usize, listing: &mut Listing<'_>) -> BTreeMap<usize, Record> {
     let mut records = BTreeMap::new();
     let from = bytes.len().saturating_sub(END_LENGTH + MAX_COMMENT);
     let Some(end) = memchr::memmem::rfind(&bytes[from..], END).map(|at| from + at) else {
@@ -333,7 +338,7 @@ fn sequence(
     limit: usize,
     central: &BTreeMap<usize, Record>,
     locals: &mut BTreeMap<usize, (Record, Range<usize>)>,
-    listing: &mut Listing,
+    listing: &mut Listing<'_>,
 ) {
     let bytes = marks.bytes;
     let directory = listing.records.iter().map(|range| range.start).min().unwrap_or(bytes.len());
@@ -464,8 +469,8 @@ mod tests {
         out
     }
 
-    fn members(listing: &Listing) -> Vec<(&str, Range<usize>, Option<u64>)> {
-        let name = |member: &Member| std::str::from_utf8(&member.name).unwrap_or_default().to_owned().leak() as &str;
+    fn members<'z>(listing: &Listing<'z>) -> Vec<(&'z str, Range<usize>, Option<u64>)> {
+        let name = |member: &Member<'z>| std::str::from_utf8(member.name).unwrap_or_default();
         listing.members.iter().map(|member| (name(member), member.data.clone(), member.size)).collect()
     }
 
@@ -504,7 +509,8 @@ mod tests {
     fn numbers_of_eight_bytes_are_read() {
         let extra = [&[1, 0, 16, 0][..], &3u64.to_le_bytes(), &3u64.to_le_bytes()].concat();
         let said = Said { extra, ..Said::new("a", 0xFFFF_FFFF) };
-        let listing = list(&archive(&said, b"abc", &said), 10);
+        let bytes = archive(&said, b"abc", &said);
+        let listing = list(&bytes, 10);
         assert_eq!((members(&listing), listing.problems.len()), (vec![("a", 51..54, Some(3))], 0));
     }
 
@@ -516,7 +522,8 @@ mod tests {
             (Said { size: 4, ..said.clone() }, "other sizes"),
             (Said { method: 8, ..said.clone() }, "another compression"),
         ] {
-            let listing = list(&archive(&said, b"abc", &other), 10);
+            let bytes = archive(&said, b"abc", &other);
+            let listing = list(&bytes, 10);
             assert!(matches!(&listing.problems[..], [Problem::Contradicts(text)] if text.contains(what)), "{:?}", listing.problems);
             assert_eq!(listing.members.len(), 1);
         }

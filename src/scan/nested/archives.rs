@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use deflate64::Deflate64Decoder;
 
-use super::{Decoding, Matcher};
+use super::{Decoding, Matcher, left};
 use crate::content::nested::budget::{Budget, Metered};
 use crate::content::nested::listing::Listing;
 use crate::content::nested::seven_zip::{self, Group};
@@ -26,11 +26,11 @@ impl Matcher<'_, '_> {
             if !budget.member() || !budget.spend(member.data.len() as u64) {
                 break;
             }
-            let child = Arc::new(entry.member(number, &member.name, EntryKind::File));
-            self.name(&child, &member.name);
+            let child = Arc::new(entry.member(number, member.name, EntryKind::File));
+            self.name(&child, member.name);
             let stored = &bytes[member.data.clone()];
             if member.is_encrypted {
-                count(&mut encrypted, &member.name);
+                count(&mut encrypted, member.name);
                 used.push(member.data.clone());
                 continue;
             }
@@ -45,7 +45,7 @@ impl Matcher<'_, '_> {
                 Method::Lzma => self.lzma_member(&child, stored, member.size, budget),
                 Method::Stream => self.stream_member(&child, stored, budget),
                 Method::Unknown => {
-                    count(&mut unknown, &member.name);
+                    count(&mut unknown, member.name);
                     None
                 }
             };
@@ -57,7 +57,7 @@ impl Matcher<'_, '_> {
             if member.method == Method::Stored && member.size.is_some_and(|size| size != stored.len() as u64)
                 || member.method == Method::Deflate && read.is_some() && member.size.is_some_and(|size| size > came)
             {
-                count(&mut lying, &member.name);
+                count(&mut lying, member.name);
             }
             used.extend(read.map(|length| member.data.start..member.data.start + length));
         }
@@ -87,9 +87,7 @@ impl Matcher<'_, '_> {
         }
         let mut decoder = Decoder::nested(compression, NestedInput::Slice(stored)).ok()?;
         let _ = self.decoded(entry, &mut Metered::new(&mut decoder, budget));
-        let mut rest = Vec::new();
-        let _ = decoder.rest().read_to_end(&mut rest);
-        Some(stored.len() - rest.len())
+        Some(stored.len() - left(&mut decoder))
     }
 
     fn deflated_64(&mut self, entry: &Arc<Entry>, stored: &[u8], budget: &Arc<Budget>) -> Option<usize> {

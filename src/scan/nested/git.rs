@@ -63,8 +63,9 @@ impl Matcher<'_, '_> {
         let naming = Naming::of_pack(entry.rule_path());
         let packed = git::read(bytes, naming, budget, &mut |object, turn| self.packed(entry, &mut history, &object, turn));
         for pending in &packed.pending {
+            let Some(added) = pending.added(bytes, budget) else { continue };
             let name = format!("object {} of the pack", pending.number);
-            self.text(&Arc::new(entry.member(pending.number, name.as_bytes(), EntryKind::File)), &pending.added);
+            self.text(&Arc::new(entry.member(pending.number, name.as_bytes(), EntryKind::File)), &added);
         }
         let mut problems = packed.problems;
         if budget.stopped().is_some() {

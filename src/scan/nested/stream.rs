@@ -1,15 +1,18 @@
 //! Containers that are too long to lie in memory: read as streams by the thread that reads the layer; what comes out of them goes to all threads
-//! in batches, as the layer's own files do.
+//! in batches, as the layer's own files do. Those that are not read from their beginning to their end are held in memory or, if they are too long for
+//! that, spooled on disk ([`spool`]).
 
+mod spool;
 mod zip;
 
 use std::io::{self, Read};
 use std::sync::Arc;
 
+use self::spool::{Spool, Unspooled, Why, is_damage};
 use super::super::crew::Crew;
 use super::super::gather::Gatherer;
 use super::super::matcher::opening;
-use crate::content::nested::budget::{Budget, Metered};
+use crate::content::nested::budget::{Bounds, Budget, Metered};
 use crate::content::nested::{Format, SNIFFED, ar, cpio, uncompressed_name};
 use crate::finding::{Part, Reason};
 use crate::layer::decode::{Compression, Decoded, Decoder, NestedInput};
@@ -25,6 +28,8 @@ const MAX_TABLE: u64 = 4 << 20;
 pub(in super::super) struct Streamer<'s, 'c> {
     pub(in super::super) crew: &'s Crew<'c>,
     pub(in super::super) budget: Arc<Budget>,
+    /// Bytes that lie on disk of the files that it stands in.
+    pub(in super::super) spooled: u64,
 }
 
 impl Streamer<'_, '_> {
@@ -115,7 +120,8 @@ impl Streamer<'_, '_> {
         }
     }
 
-    /// A container that has to lie in memory as a whole.
+    /// A container that is not read from its beginning to its end: in memory, or on disk if it is too long for that. What is too long for both, or
+    /// cannot be written, is read as far as a stream can be.
     fn held(
         &self,
         entry: &Arc<Entry>,
@@ -124,21 +130,74 @@ impl Streamer<'_, '_> {
         sink: &mut Lent<'_, '_, '_, '_>,
         found: &mut Gatherer,
     ) {
-        let limit = self.budget.bounds().held_bytes;
+        let Bounds { held_bytes, spooled_bytes, .. } = self.budget.bounds();
         let mut bytes = sink.buffer();
-        let is_sound = reader.take(limit + 1).read_to_end(&mut bytes).is_ok();
-        if bytes.len() as u64 <= limit && is_sound {
-            sink.large(one_file(entry, bytes, Vec::new()));
-            return;
+        let read = (&mut *reader).take(held_bytes.saturating_add(1)).read_to_end(&mut bytes);
+        let held = match read {
+            Ok(_) if bytes.len() as u64 <= held_bytes => Ok((Slab::Owned(bytes), None)),
+            Ok(_) if format.is_copied() => Err(Unspooled::of(Why::Copied, bytes, reader)),
+            Ok(_) => {
+                let spool = Spool { folder: self.crew.options.temporary.as_deref(), room: spooled_bytes.saturating_sub(self.spooled) };
+                spool.take(bytes, reader).map(|spooled| (Slab::Spooled(spooled.mapping), spooled.damage))
+            }
+            Err(error) if is_damage(&error) => Ok((Slab::Owned(bytes), Some(error))),
+            Err(error) => Err(Unspooled::of(Why::Unread(error), bytes, reader)),
+        };
+        match held {
+            Ok((slab, damage)) => {
+                let length = slab.bytes().len();
+                sink.large(batch_of(entry, slab, Vec::new()));
+                if let Some(error) = damage {
+                    let detail = format!("{error}; the {length} bytes before that were scanned, and the rest as it is");
+                    found.odd(entry, Reason::DamagedFile, None, detail);
+                }
+            }
+            Err(unspooled) => self.unspooled(entry, format, unspooled, sink, found),
         }
-        if format == Format::Zip && is_sound {
-            return self.zip(entry, &mut io::Cursor::new(bytes).chain(reader), sink, found);
+    }
+
+    /// Says why a container lies nowhere as a whole, and hands on what a stream of it can give.
+    fn unspooled(
+        &self,
+        entry: &Arc<Entry>,
+        format: Format,
+        unspooled: Unspooled<'_>,
+        sink: &mut Lent<'_, '_, '_, '_>,
+        found: &mut Gatherer,
+    ) {
+        let Unspooled { why, mut bytes, written } = unspooled;
+        let too_long = too_long(self.budget.bounds().held_bytes);
+        let (why, hint) = match why {
+            Why::Unread(error) => {
+                // That a bound was reached is said of the file of the layer.
+                let reason = walk::reason_of(&error);
+                if reason != Reason::TooLarge {
+                    found.odd(entry, reason, None, format!("{error}; what there is was scanned as it is"));
+                }
+                return self.text(entry, &mut bytes, sink, found);
+            }
+            Why::Copied => (too_long, "--max-held allows more"),
+            Why::Bound(0) => (too_long, "--max-held and --max-spool allow more"),
+            Why::Bound(room) => {
+                (format!("{too_long} and than the {room} that may be written to a temporary file"), "--max-held and --max-spool allow more")
+            }
+            // Of the error its kind, since the rest of it is of this machine and this moment.
+            Why::System(error) => (
+                format!("{too_long} and could not be written to a temporary file ({})", error.kind()),
+                "TMPDIR (on Windows TMP) names the folder for these, and --max-held allows more in memory",
+            ),
+        };
+        if format == Format::Zip {
+            let way = "its members were read one after the other, and not compared with the directory at its end";
+            found.odd(entry, Reason::TooLarge, None, format!("{why}: {way}; {hint}"));
+            // Members have the room that is left.
+            let deeper = Streamer { spooled: self.spooled + written, ..self.clone() };
+            let mut lent = Lent { sink: &mut *sink.sink, streamer: &deeper, found: Gatherer::default() };
+            deeper.zip(entry, &mut bytes, &mut lent, found);
+            return sink.found.merge(lent.found, &self.crew.options.limits);
         }
-        let detail = format!(
-            "it is longer than the {limit} bytes that are held of a file at once, and was scanned as it is; --max-held allows more"
-        );
-        found.odd(entry, Reason::TooLarge, None, detail);
-        self.text(entry, &mut io::Cursor::new(bytes).chain(reader), sink, found);
+        found.odd(entry, Reason::TooLarge, None, format!("{why}: it was scanned as it is; {hint}"));
+        self.text(entry, &mut bytes, sink, found);
     }
 
     /// A member of known size.
@@ -284,8 +343,18 @@ fn plain<'r>(reader: &'r mut (dyn Read + Send)) -> Option<Decoded<'r>> {
     Decoder::nested(Compression::None, NestedInput::Stream(Box::new(reader))).ok().map(Decoded::Stream)
 }
 
-/// A batch of one file and its name.
+/// What is said of a file that is longer than what is held of one.
+pub(super) fn too_long(held_bytes: u64) -> String {
+    format!("it is longer than the {held_bytes} bytes that are held of a file at once")
+}
+
+/// A batch of one file that lies in memory, and its name.
 fn one_file<'b>(entry: &Arc<Entry>, bytes: Vec<u8>, name: Vec<u8>) -> Batch<'b> {
+    batch_of(entry, Slab::Owned(bytes), name)
+}
+
+/// A batch of one file and its name.
+fn batch_of<'b>(entry: &Arc<Entry>, slab: Slab<'b>, name: Vec<u8>) -> Batch<'b> {
     let piece = |part, place, range: std::ops::Range<usize>, opening| Piece {
         entry: Arc::clone(entry),
         part,
@@ -302,10 +371,11 @@ fn one_file<'b>(entry: &Arc<Entry>, bytes: Vec<u8>, name: Vec<u8>) -> Batch<'b> 
     if !name.is_empty() {
         pieces.push(Piece { whole: None, ..piece(Part::Name, Where::Metadata, 0..name.len(), Opening::Cut) });
     }
-    if !bytes.is_empty() {
-        pieces.push(piece(Part::Content, Where::Slab, 0..bytes.len(), Opening::Whole));
+    let length = slab.bytes().len();
+    if length > 0 {
+        pieces.push(piece(Part::Content, Where::Slab, 0..length, Opening::Whole));
     }
-    Batch { span: 0..0, slab: Slab::Owned(bytes), metadata: name, pieces }
+    Batch { span: 0..0, slab, metadata: name, pieces }
 }
 
 /// A sink for bytes that live shorter than those of the layer. Their batches own them.
@@ -320,6 +390,7 @@ impl Lent<'_, '_, '_, '_> {
         let slab = match batch.slab {
             Slab::Owned(bytes) => Slab::Owned(bytes),
             Slab::Mapped(bytes) => Slab::Owned(bytes.to_vec()),
+            Slab::Spooled(mapping) => Slab::Spooled(mapping),
         };
         // The bytes of the layer that these came out of are counted by its own batches.
         Batch { slab, metadata: batch.metadata, pieces: batch.pieces, span: 0..0 }

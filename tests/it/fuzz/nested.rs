@@ -23,7 +23,8 @@ static RULES: LazyLock<RuleSet> =
 
 /// Small bounds, so that they are met.
 static OPTIONS: LazyLock<Options> = LazyLock::new(|| {
-    let nested = Bounds { depth: 5, ratio: 100, file_bytes: EXPANDED, layer_bytes: 4 << 20, members: 300, held_bytes: 256 << 10 };
+    let (held_bytes, spooled_bytes) = (256 << 10, 0);
+    let nested = Bounds { depth: 5, ratio: 100, file_bytes: EXPANDED, layer_bytes: 4 << 20, members: 300, held_bytes, spooled_bytes };
     Options { jobs: 1, verify: Verify::Nothing, limits: Limits { nested, ..Limits::default() }, ..Options::default() }
 });
 

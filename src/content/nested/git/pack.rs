@@ -56,13 +56,21 @@ pub enum Turn {
     Last,
 }
 
-/// What could not be put together: a difference to something that is not there. Holds the bytes that it adds.
+/// What could not be put together: a difference to something that is not there.
 #[derive(Debug)]
 pub struct Pending {
     /// Its position in the pack.
     pub number: u32,
-    /// What it adds to what is missing.
-    pub added: Vec<u8>,
+    data: usize,
+    size: usize,
+}
+
+impl Pending {
+    /// What it adds to what is missing. Read once more, since a pack may be of nothing else: together they are longer than what can be held.
+    pub fn added(&self, pack: &[u8], budget: &Budget) -> Option<Vec<u8>> {
+        let (delta, _) = inflate(pack.get(self.data..)?, self.size, budget)?;
+        Some(Delta::parse(&delta).map(|delta| delta.added()).unwrap_or(delta))
+    }
 }
 
 /// What the pack came to.
@@ -188,7 +196,7 @@ impl Reader<'_> {
             Stored::Whole(kind) => self.whole(at, number, kind, content, None, found),
             Stored::From(base) => match self.resolve(base) {
                 Some((kind, base)) => self.difference(at, number, kind, &base, &content, found),
-                None => self.unresolved(number, &content),
+                None => self.unresolved(at),
             },
             Stored::To(name) => match self.names.get(&name).copied().and_then(|base| self.resolve(base)) {
                 Some((kind, base)) => self.difference(at, number, kind, &base, &content, found),
@@ -218,27 +226,21 @@ impl Reader<'_> {
             }
         }
         for at in std::mem::take(&mut self.waiting) {
-            let Some(slot) = self.slots.get(&at).cloned() else { continue };
-            if let Some((content, _)) = inflate(self.bytes.get(slot.data..).unwrap_or_default(), slot.size, self.budget) {
-                self.unresolved(slot.number, &content);
-            }
+            self.unresolved(at);
         }
         if !self.out.pending.is_empty() {
             self.out.problems.push(Problem::Damaged("objects of the pack build on others that are not in it; what they add was scanned"));
         }
     }
 
-    fn unresolved(&mut self, number: u32, delta: &[u8]) {
-        let added = Delta::parse(delta).map(|delta| delta.added()).unwrap_or_else(|| delta.to_vec());
-        self.out.pending.push(Pending { number, added });
+    fn unresolved(&mut self, at: usize) {
+        self.out.pending.extend(self.slots.get(&at).map(|slot| Pending { number: slot.number, data: slot.data, size: slot.size }));
     }
 
     fn difference(&mut self, at: usize, number: u32, kind: Kind, base: &[u8], delta: &[u8], found: Take<'_>) {
         match self.apply(base, delta) {
             Some((content, new)) => self.whole(at, number, kind, content, Some(new), found),
-            None => {
-                self.unresolved(number, delta);
-            }
+            None => self.unresolved(at),
         }
     }
 
@@ -602,9 +604,11 @@ mod tests {
     #[test]
     fn what_builds_on_nothing_gives_what_it_adds() {
         let parts = [(7, vec![9; 20], delta(50, 20, b"new text")), (3, Vec::new(), b"whole".to_vec())];
-        let (all, packed) = found(&pack(&parts), None);
+        let bytes = pack(&parts);
+        let (all, packed) = found(&bytes, None);
         assert_eq!((all.len(), packed.pending.len(), packed.problems.len()), (1, 1, 1));
-        assert_eq!((packed.pending[0].number, packed.pending[0].added.as_slice()), (0, &b"new text"[..]));
+        let added = packed.pending[0].added(&bytes, &Budget::new(Bounds::default(), 0));
+        assert_eq!((packed.pending[0].number, added.as_deref()), (0, Some(&b"new text"[..])));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A zip archive that passes by and is too long to be held: its members are read in order, by the records before them. What its directory at the
+//! A zip archive that passes by and can neither be held nor spooled: its members are read in order, by the records before them. What its directory at the
 //! end says of them is not compared.
 
 use std::io::{self, BufRead, Read};
@@ -11,19 +11,12 @@ use super::{Gatherer, Lent, Streamer, one_file};
 use crate::content::nested::Problem;
 use crate::content::nested::budget::Metered;
 use crate::content::nested::zip::{LZMA_PREFIX, Local, Method, lzma_header};
-use crate::finding::Reason;
 use crate::layer::decode::{self, Compression, Decoder, Input, NestedInput};
 use crate::layer::walk::Sink as _;
 use crate::layer::{Entry, EntryKind};
 
 impl Streamer<'_, '_> {
     pub(super) fn zip(&self, entry: &Arc<Entry>, reader: &mut (dyn Read + Send), sink: &mut Lent<'_, '_, '_, '_>, found: &mut Gatherer) {
-        let limit = self.budget.bounds().held_bytes;
-        let detail = format!(
-            "it is longer than the {limit} bytes that are held of a file at once: its members were read one after the other, and not \
-             compared with the directory at its end; --max-held allows more"
-        );
-        found.odd(entry, Reason::TooLarge, None, detail);
         let mut input = Input::stream(Box::new(reader));
         let (mut encrypted, mut unknown) = ((0, Vec::new()), (0, Vec::new()));
         let mut number = 0;
