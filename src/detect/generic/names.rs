@@ -52,11 +52,11 @@ pub(super) struct NameFacts {
 impl NameFacts {
     pub(super) fn of(name: &[u8]) -> Self {
         let lower = String::from_utf8_lossy(name).to_ascii_lowercase();
-        let words = words(name);
-        let has = |parts: &[&str]| parts.iter().any(|part| lower.contains(part));
-        let any = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
-        let last = words.last().map(String::as_str).unwrap_or_default();
-        let first = words.first().map(String::as_str).unwrap_or_default();
+        let has = |wanted: &[&str]| wanted.iter().any(|part| lower.contains(part));
+        let is_in = |list: &[&str], word: &[u8]| list.iter().any(|known| word.eq_ignore_ascii_case(known.as_bytes()));
+        let any = |list: &[&str]| parts(name).any(|word| is_in(list, word));
+        let last = parts(name).last().unwrap_or_default();
+        let first = parts(name).next().unwrap_or_default();
         let token = has(&["token"]);
         Self {
             password: has(&["pass", "pwd", "pw"]),
@@ -65,12 +65,12 @@ impl NameFacts {
             key: has(&["key"]),
             auth: has(&["auth", "credential", "bearer"]),
             salt: has(&["salt"]),
-            alone: words.len() == 1,
+            alone: parts(name).count() == 1,
             strong: has(&STRONG) || lower == "pass" || lower.ends_with("token"),
-            about: ABOUT.contains(&last) || matches!(first, "is" | "has" | "no" | "use" | "public"),
+            about: is_in(&ABOUT, last) || is_in(&["is", "has", "no", "use", "public"], first),
             mark: token && any(&MARKS),
             test: any(&TESTS),
-            plural: last.ends_with('s') && !last.ends_with("ss"),
+            plural: matches!(last, [.., b's' | b'S']) && !matches!(last, [.., b's' | b'S', _]),
         }
     }
 }
@@ -80,27 +80,19 @@ static POINTERS: WordList = WordList::new("id ids url uri path file hash hashes 
 
 /// Whether the name may hold a secret at all: it is a word, and does not say that what it holds is public, or only leads to the secret.
 pub(super) fn may_hold(name: &[u8]) -> bool {
-    let words = words(name);
-    let points = words.last().is_some_and(|last| POINTERS.contains(&last.as_str()));
-    name.iter().any(u8::is_ascii_alphabetic) && !points && !words.iter().any(|word| word == "public")
+    let points = parts(name).last().is_some_and(|last| POINTERS.iter().any(|word| last.eq_ignore_ascii_case(word.as_bytes())));
+    name.iter().any(u8::is_ascii_alphabetic) && !points && !parts(name).any(|word| word.eq_ignore_ascii_case(b"public"))
 }
 
-/// Splits `dbPassword`, `DB_PASSWORD` and `db.password` into words.
+/// Splits `dbPassword`, `DB_PASSWORD` and `db.password` into words, in lower case.
 pub(crate) fn words(name: &[u8]) -> Vec<String> {
-    let mut words = vec![String::new()];
-    let mut last_lower = false;
-    for &byte in name {
-        let boundary = !byte.is_ascii_alphanumeric() || (byte.is_ascii_uppercase() && last_lower);
-        if boundary && words.last().is_some_and(|word| !word.is_empty()) {
-            words.push(String::new());
-        }
-        if let Some(word) = words.last_mut().filter(|_| byte.is_ascii_alphanumeric()) {
-            word.push(char::from(byte.to_ascii_lowercase()));
-        }
-        last_lower = byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    }
-    words.retain(|word| !word.is_empty());
-    words
+    parts(name).map(|word| word.iter().map(|byte| char::from(byte.to_ascii_lowercase())).collect()).collect()
+}
+
+/// The same words as they stand in the name: letters and digits, up to an upper-case letter behind a lower-case one or a digit.
+fn parts(name: &[u8]) -> impl Iterator<Item = &[u8]> {
+    name.split(|byte| !byte.is_ascii_alphanumeric())
+        .flat_map(|run| run.chunk_by(|one, next| !next.is_ascii_uppercase() || one.is_ascii_uppercase()))
 }
 
 /// An identifier in five groups of hex digits: some services issue secrets of this form, most use it for names.
