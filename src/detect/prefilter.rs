@@ -3,7 +3,7 @@
 //! Two stages. [`crate::vector::windows`] says where a keyword *could* be, by windows of four bytes: of each keyword the rarest of its windows is looked for, so that most
 //! bytes of an image are passed over without a second look. At such a place, if the window is one of a keyword and not only of its hash, the keywords that have it
 //! are compared with the text, first by their first eight bytes. An Aho-Corasick automaton gives the same hits ([`Prefilter::plain`], which the tests
-//! compare all engines with), but takes longer to look, and longer to build than all else that a scan of nothing does.
+//! compare all engines with), but takes longer to look, and so much longer to build that every start of the program would tell.
 //!
 //! Everything is case-insensitive for ASCII letters: windows are folded by setting bit 5, which also joins a few punctuation marks; the
 //! comparison sorts those out.
