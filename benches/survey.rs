@@ -18,7 +18,7 @@ const MAX_FILE: u64 = 8 << 20;
 fn main() -> io::Result<()> {
     let rules = RuleSet::builtin();
     let keywords: Vec<&String> =
-        rules.rules().filter(|rule| rule.facts.id.starts_with("generic-")).flat_map(|rule| &rule.keywords).collect();
+        rules.rules().filter(|rule| rule.facts.id.starts_with("generic-")).flat_map(|rule| rule.keywords.iter()).collect();
     let search = AhoCorasick::builder().ascii_case_insensitive(true).build(keywords).map_err(io::Error::other)?;
     let mut out = BufWriter::new(io::stdout().lock());
     let words: Vec<&str> = Feature::ALL.iter().map(|feature| feature.words()).collect();

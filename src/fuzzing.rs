@@ -1,4 +1,4 @@
-//! The way in for the fuzz targets (`tests/it/fuzz/`, which `fuzz/` makes programs of): parsers and engines that no caller of this library has a use for, so that they are private.
+//! The way in for the fuzz targets (`tests/it/fuzz/`, which `fuzz/` makes programs of) and the benches: parsers and engines that no caller of this library has a use for, so that they are private.
 //!
 //! Not part of the library's interface. It is always compiled, and not by a feature or a `cfg`: the targets run in the ordinary integration tests as well, which could not be built
 //! without it. Nothing of the program calls it, so that nothing of it is in the program.
@@ -45,6 +45,11 @@ pub fn hits(prefilter: &Prefilter, text: &[u8], owned: Range<usize>) -> ByEngine
         prefilter.find_by(engine, text, owned.clone(), &mut |hit| hits.push(hit));
         hits
     })
+}
+
+/// How many places of a text the first stage of a prefilter leaves to the second, by the engine that a scan takes.
+pub fn places(prefilter: &Prefilter, text: &[u8]) -> usize {
+    prefilter.places(text)
 }
 
 /// What the decoder for bytes that lie in memory makes of the stream of DEFLATE that `stored` begins with, if that is `size` bytes at most: the text, and how many bytes it

@@ -78,6 +78,8 @@ pub(super) fn run_on(arguments: &ScanArguments, targets: Targets, layers: &Layer
         plan.conclude(outcome, &further, reports, streams, started)?
     };
     account.say();
+    // The process is about to end. The system takes the memory of all rules back at once, and not piece by piece.
+    std::mem::forget(rules);
     Ok(code)
 }
 

@@ -18,6 +18,7 @@ pub mod prefilter;
 pub mod structure;
 mod trail;
 mod weak;
+mod words;
 
 use std::borrow::Cow;
 use std::cell::OnceCell;

@@ -1,18 +1,17 @@
 //! Finds keywords: which rules are worth trying, and where.
 //!
 //! Two stages. [`crate::vector::windows`] says where a keyword *could* be, by windows of four bytes: of each keyword the rarest of its windows is looked for, so that most
-//! bytes of an image are passed over without a second look. At such a place, if the window is one of a keyword and not only of its hash, an Aho-Corasick
-//! automaton, anchored where the keyword would begin, says which keywords are there. The automaton alone gives the same hits ([`Prefilter::plain`], which the tests
-//! compare all engines with), but takes longer.
+//! bytes of an image are passed over without a second look. At such a place, if the window is one of a keyword and not only of its hash, the keywords that have it
+//! are compared with the text, first by their first eight bytes. An Aho-Corasick automaton gives the same hits ([`Prefilter::plain`], which the tests
+//! compare all engines with), but takes longer to look, and so much longer to build that every start of the program would tell.
 //!
 //! Everything is case-insensitive for ASCII letters: windows are folded by setting bit 5, which also joins a few punctuation marks; the
-//! automaton sorts those out.
+//! comparison sorts those out.
 
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use aho_corasick::automaton::Automaton;
-use aho_corasick::{AhoCorasick, Anchored, Input, MatchKind};
+use aho_corasick::{AhoCorasick, Input};
 
 use crate::vector::Engine;
 use crate::vector::windows::{Tables, fold, hash, rarity};
@@ -29,13 +28,9 @@ pub struct Prefilter {
     windows: Box<[Slot]>,
     /// The keywords of all windows, those of one after the other, by their offsets.
     members: Vec<Member>,
-    /// For each keyword, the offset of its window.
-    offset_of: Vec<u8>,
-    automaton: aho_corasick::nfa::contiguous::NFA,
-    /// The same keywords for the plain engine, which is built when it is asked.
     keywords: Vec<String>,
+    /// Of the same keywords; built when it is asked.
     plain: OnceLock<AhoCorasick>,
-    longest: usize,
 }
 
 /// So many equal bytes are no secret's beginning.
@@ -56,11 +51,13 @@ struct Slot {
 }
 
 /// A keyword that a window may be part of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Member {
     /// Where the window stands in it.
     offset: u8,
     head: Head,
+    /// Its number.
+    keyword: u32,
 }
 
 /// The first bytes of a keyword, eight at most: what most texts that have its window have not.
@@ -99,57 +96,25 @@ pub struct Hit {
 
 impl Prefilter {
     /// Builds the tables for lower-case ASCII keywords of at least three bytes. A keyword of three bytes is found only before one of
-    /// `0-9A-Za-z_-`.
-    pub fn new(keywords: &[String]) -> Self {
-        let mut members_of = std::collections::BTreeMap::<u32, Vec<Member>>::new();
-        let mut offset_of = Vec::with_capacity(keywords.len());
-        for keyword in keywords {
-            let bytes = keyword.as_bytes();
-            let head = Head::new(bytes);
-            let mut add = |window: u32, offset: u8| members_of.entry(window).or_default().push(Member { offset, head });
-            if bytes.len() == 3 {
-                for next in (b'0'..=b'9').chain(b'a'..=b'z').chain([b'_', b'-']) {
-                    add(fold([bytes[0], bytes[1], bytes[2], next]), 0);
-                }
-                offset_of.push(0);
-            } else {
-                let (offset, window) = rarest_window(bytes);
-                add(window, offset as u8);
-                offset_of.push(offset as u8);
-            }
-        }
-        let tables = Tables::new(members_of.keys().copied());
-        let mut windows = vec![Slot::default(); (members_of.len() * 4).next_power_of_two()].into_boxed_slice();
-        let mut members = Vec::new();
-        for (window, mut of_window) in members_of {
+    /// `0-9A-Za-z_-`, and before what follows it in a keyword that is longer.
+    pub fn new(keywords: Vec<String>) -> Self {
+        let members = members_by_window(&keywords);
+        let by_window = || members.chunk_by(|(one, _), (next, _)| one == next);
+        let tables = Tables::new(by_window().map(|of_window| of_window[0].0));
+        let mut windows = vec![Slot::default(); (by_window().count() * 4).next_power_of_two()].into_boxed_slice();
+        let mut first = 0;
+        for of_window in by_window() {
+            let window = of_window[0].0;
             let mut slot = hash(window) as usize & (windows.len() - 1);
             while windows[slot].end != 0 {
                 slot = (slot + 1) & (windows.len() - 1);
             }
-            of_window.sort_unstable();
-            of_window.dedup();
-            let first = members.len() as u32;
-            members.append(&mut of_window);
-            windows[slot] = Slot { window, first, end: members.len() as u32 };
+            let end = first + of_window.len() as u32;
+            windows[slot] = Slot { window, first, end };
+            first = end;
         }
-        let automaton =
-            aho_corasick::nfa::contiguous::NFA::builder().ascii_case_insensitive(true).match_kind(MatchKind::Standard).build(keywords);
-        Self {
-            tables,
-            engine: Engine::best(),
-            windows,
-            members,
-            offset_of,
-            automaton: built(automaton),
-            keywords: keywords.to_vec(),
-            plain: OnceLock::new(),
-            longest: keywords.iter().map(String::len).max().unwrap_or(0),
-        }
-    }
-
-    /// Length of the longest keyword.
-    pub fn longest(&self) -> usize {
-        self.longest
+        let members = members.into_iter().map(|(_, member)| member).collect();
+        Self { tables, engine: Engine::best(), windows, members, keywords, plain: OnceLock::new() }
     }
 
     /// Calls `found` for every keyword that begins within `owned`, in order of the windows that gave them away. Each comes once: by its own
@@ -164,28 +129,33 @@ impl Prefilter {
         self.tables.find(engine, text, owned.start, end, &mut |place| self.at_window(text, place, &owned, found));
     }
 
+    /// How many places of a text the first stage leaves to the second.
+    pub(crate) fn places(&self, text: &[u8]) -> usize {
+        let mut places = 0;
+        self.tables.find(self.engine, text, 0, text.len(), &mut |_| places += 1);
+        places
+    }
+
     /// Tries the keywords that the window at `place` may be part of. Most windows are of none, or of one that does not begin as it has to.
     #[inline(never)]
     fn at_window(&self, text: &[u8], place: usize, owned: &Range<usize>, found: &mut impl FnMut(Hit)) {
-        let mut tried = None;
         for member in self.members(fold([text[place], text[place + 1], text[place + 2], text[place + 3]])) {
-            let offset = usize::from(member.offset);
-            let start = place.checked_sub(offset).filter(|start| owned.contains(start) && tried != Some(offset));
+            let start = place.checked_sub(usize::from(member.offset)).filter(|start| owned.contains(start));
             let Some(start) = start.filter(|&start| member.head.may_begin(&text[start..]) && !is_filler(&text[start..])) else { continue };
-            tried = Some(offset);
-            self.keywords_with(text, start, offset, found);
+            self.at_start(text, start, member.keyword, found);
         }
     }
 
-    /// Tells of the keywords that begin at `start` and have their window at `offset`.
+    /// Tells of a keyword if it begins at `start`.
     #[cold]
     #[inline(never)]
-    fn keywords_with(&self, text: &[u8], start: usize, offset: usize, found: &mut impl FnMut(Hit)) {
-        self.keywords_at(text, start, |hit| {
-            if usize::from(self.offset_of[hit.keyword]) == offset {
-                found(hit);
-            }
-        });
+    fn at_start(&self, text: &[u8], start: usize, keyword: u32, found: &mut impl FnMut(Hit)) {
+        let keyword = keyword as usize;
+        let sought = self.keywords[keyword].as_bytes();
+        let end = start + sought.len();
+        if text.get(start..end).is_some_and(|there| there.eq_ignore_ascii_case(sought)) {
+            found(Hit { start, end, keyword });
+        }
     }
 
     /// The keywords that a window is of; none for most windows that share a hash with one.
@@ -197,30 +167,6 @@ impl Prefilter {
                 Slot { end: 0, .. } => return &[],
                 Slot { window: known, first, end } if known == window => return &self.members[first as usize..end as usize],
                 _ => at = (at + 1) & (self.windows.len() - 1),
-            }
-        }
-    }
-
-    /// Every keyword that begins at `start`.
-    fn keywords_at(&self, text: &[u8], start: usize, mut found: impl FnMut(Hit)) {
-        let end = (start + self.longest).min(text.len());
-        let Ok(mut state) = self.automaton.start_state(Anchored::Yes) else { return };
-        for (index, &byte) in text[start..end].iter().enumerate() {
-            state = self.automaton.next_state(Anchored::Yes, state, byte);
-            if !self.automaton.is_special(state) {
-                continue;
-            }
-            if self.automaton.is_dead(state) {
-                return;
-            }
-            if self.automaton.is_match(state) {
-                for nth in 0..self.automaton.match_len(state) {
-                    let keyword = self.automaton.match_pattern(state, nth).as_usize();
-                    let found_end = start + index + 1;
-                    if self.automaton.pattern_len(aho_corasick::PatternID::must(keyword)) == index + 1 {
-                        found(Hit { start, end: found_end, keyword });
-                    }
-                }
             }
         }
     }
@@ -239,6 +185,37 @@ impl Prefilter {
         hits.sort_unstable();
         hits
     }
+}
+
+/// The keywords of each window, by windows, then by where the window stands, then the shorter one of two that one text may begin with.
+fn members_by_window(keywords: &[String]) -> Vec<(u32, Member)> {
+    let mut members = Vec::with_capacity(keywords.len() * 2);
+    let mut short = Vec::new();
+    let mut beginnings = Vec::new();
+    for (number, keyword) in keywords.iter().enumerate() {
+        let bytes = keyword.as_bytes();
+        let member = |offset: usize| Member { offset: offset as u8, head: Head::new(bytes), keyword: number as u32 };
+        if let [first, second, third] = *bytes {
+            let before = (b'0'..=b'9').chain(b'a'..=b'z').chain([b'_', b'-']);
+            members.extend(before.map(|next| (fold([first, second, third, next]), member(0))));
+            short.push((bytes, member(0)));
+        } else {
+            let (offset, window) = rarest_window(bytes);
+            members.push((window, member(offset)));
+            if offset == 0 {
+                beginnings.push((bytes, window));
+            }
+        }
+    }
+    // Where the longer one is there, the short one is too.
+    for (keyword, member) in short {
+        members.extend(beginnings.iter().filter(|(longer, _)| longer.starts_with(keyword)).map(|(_, window)| (*window, member)));
+    }
+    members.sort_unstable_by_key(|(window, member)| {
+        (*window, member.offset, member.head, keywords[member.keyword as usize].len(), member.keyword)
+    });
+    members.dedup();
+    members
 }
 
 /// The window of a keyword that is rarest in images, going by the frequency of its pairs of bytes.
@@ -299,7 +276,7 @@ mod tests {
 
     #[test]
     fn engines_agree_on_bytes_that_are_no_text() {
-        let prefilter = Prefilter::new(&keywords());
+        let prefilter = Prefilter::new(keywords());
         let mut random = crate::random::Random::new(11);
         for round in 0..400 {
             // Keywords with their case changed, bytes beyond ASCII that differ from theirs in the highest bit, and anything else.
@@ -320,7 +297,7 @@ mod tests {
 
     #[test]
     fn both_engines_agree() {
-        let prefilter = Prefilter::new(&keywords());
+        let prefilter = Prefilter::new(keywords());
         let follows = |text: &[u8], hit: &Hit| {
             hit.end - hit.start > 3 || text.get(hit.end).is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
         };
@@ -335,7 +312,7 @@ mod tests {
 
     #[test]
     fn a_keyword_in_a_long_row_of_one_byte_counts_near_its_end() {
-        let prefilter = Prefilter::new(&keywords());
+        let prefilter = Prefilter::new(keywords());
         let text = [&[b'A'; 200][..], b"!"].concat();
         let starts: Vec<usize> = fast(&prefilter, &text, 0..text.len()).iter().map(|hit| hit.start).collect();
         assert_eq!(starts, (137..=196).collect::<Vec<_>>());
@@ -343,7 +320,7 @@ mod tests {
 
     #[test]
     fn every_hit_belongs_to_exactly_one_part() {
-        let prefilter = Prefilter::new(&keywords());
+        let prefilter = Prefilter::new(keywords());
         for text in texts() {
             let whole = fast(&prefilter, &text, 0..text.len());
             for cut in 0..=text.len().min(80) {

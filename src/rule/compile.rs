@@ -1,6 +1,7 @@
 //! A rule as meant: what was typed, checked and turned into matchers. Expressions are compiled when their keyword is first seen, so
 //! that a thousand rules cost nothing at start-up.
 
+use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
 use globset::{Glob, GlobBuilder};
@@ -8,10 +9,13 @@ use regex::bytes::{Regex, RegexBuilder};
 
 use super::error::RuleError;
 use super::hir::{self, Shape};
-use super::syntax::{FileSyntax, RuleFile, RuleSyntax};
+use super::syntax::{AssignmentSyntax, BlockSyntax, ChecksumSyntax, EntropySyntax, FileSyntax, RuleFile, RuleSyntax};
 use crate::detect::checksum::ChecksumKind;
 use crate::detect::structure::StructureKind;
-use crate::finding::{Confidence, RuleFacts, Severity};
+use crate::finding::{Confidence, RuleFacts, Severity, UnknownLevel};
+
+/// What is wrong with a rule: a field of it, and a sentence.
+type Problem = (&'static str, String);
 
 /// One rule, ready to match.
 #[derive(Debug)]
@@ -21,7 +25,7 @@ pub struct Rule {
     /// Before any proof.
     pub confidence: Confidence,
     /// ASCII literals, one of which is in every match.
-    pub keywords: Vec<String>,
+    pub keywords: Arc<[String]>,
     /// How it matches.
     pub matcher: Matcher,
     /// Least entropy.
@@ -66,7 +70,7 @@ pub struct LazyRegex {
 #[derive(Debug)]
 pub struct Marker {
     source: String,
-    keywords: Vec<String>,
+    keywords: Arc<[String]>,
     compiled: OnceLock<Option<CompiledMarker>>,
 }
 
@@ -129,7 +133,7 @@ pub struct FileRule {
 #[derive(Debug, Clone)]
 pub struct EntropyCheck {
     /// The group; the secret if there is none of that name.
-    pub group: String,
+    pub group: Cow<'static, str>,
     /// Below it there is no finding.
     pub min: f64,
 }
@@ -223,55 +227,51 @@ fn build(source: &str) -> Result<Regex, String> {
 }
 
 impl Rule {
-    /// Checks one rule as typed. Expressions are parsed later, by use or by the rule check.
-    pub fn compile(file_name: &str, file: &RuleFile, rule: &RuleSyntax) -> Result<Self, RuleError> {
-        let field = |field: &'static str, problem: String| RuleError::Field {
+    /// Checks one rule of `file` as typed. Expressions are parsed later, by use or by the rule check.
+    pub fn compile(file_name: &str, file: &RuleFile, rule: RuleSyntax) -> Result<Self, RuleError> {
+        let id = rule.id.clone();
+        Self::meant(file, rule).map_err(|(field, problem)| RuleError::Field {
             file: file_name.to_owned(),
             line: None,
-            rule: rule.id.clone(),
+            rule: id,
             field,
             problem,
-        };
-        let severity: Severity =
-            rule.severity.parse().map_err(|error: crate::finding::UnknownLevel| field("severity", error.to_string()))?;
-        let confidence = match &rule.confidence {
-            Some(word) => word.parse().map_err(|error: crate::finding::UnknownLevel| field("confidence", error.to_string()))?,
-            None => Confidence::Likely,
-        };
-        let structure = structure(rule.structure.as_deref()).map_err(|problem| field("structure", problem))?;
-        let (matcher, keywords) = matcher(rule).map_err(|(name, problem)| field(name, problem))?;
-        for keyword in &keywords {
-            if !keyword.is_ascii() || keyword.len() < 3 {
-                return Err(field("keywords", format!("`{keyword}` is not at least three ASCII bytes")));
-            }
+        })
+    }
+
+    fn meant(file: &RuleFile, rule: RuleSyntax) -> Result<Self, Problem> {
+        let level = |field: &'static str| move |error: UnknownLevel| (field, error.to_string());
+        let severity: Severity = rule.severity.parse().map_err(level("severity"))?;
+        let confidence = rule.confidence.as_deref().map_or(Ok(Confidence::Likely), |word| word.parse().map_err(level("confidence")))?;
+        let structure = structure(rule.structure.as_deref()).map_err(|problem| ("structure", problem))?;
+        let (matcher, keywords) = matcher(rule.regex, rule.assignment, rule.block, rule.file, rule.keywords)?;
+        if let Some(short) = keywords.iter().find(|keyword| !keyword.is_ascii() || keyword.len() < 3) {
+            return Err(("keywords", format!("`{short}` is not at least three ASCII bytes")));
         }
-        let remediation = rule.remediation.clone().or_else(|| file.remediation.clone());
+        let usual = || "Revoke it where it was issued, then rebuild the image without the layer that holds it.".to_owned();
         let facts = RuleFacts {
-            id: rule.id.clone(),
-            description: rule.description.clone(),
-            provider: rule.provider.as_ref().unwrap_or(&file.provider).clone(),
+            id: rule.id,
+            description: rule.description,
+            provider: rule.provider.unwrap_or_else(|| file.provider.clone()),
             docs: file.docs.clone(),
             severity,
-            remediation: remediation
-                .unwrap_or_else(|| "Revoke it where it was issued, then rebuild the image without the layer that holds it.".to_owned()),
-            pairs: rule.pairs.clone(),
+            remediation: rule.remediation.or_else(|| file.remediation.clone()).unwrap_or_else(usual),
+            pairs: rule.pairs,
         };
+        let entropy = |e: EntropySyntax| EntropyCheck { group: e.group.map_or(Cow::Borrowed("secret"), Cow::Owned), min: e.min };
         Ok(Self {
             facts: Arc::new(facts),
             confidence,
             keywords,
             matcher,
-            entropy: rule
-                .entropy
-                .as_ref()
-                .map(|e| EntropyCheck { group: e.group.clone().unwrap_or_else(|| "secret".to_owned()), min: e.min }),
-            checksum: checksum(rule).map_err(|problem| field("checksum", problem))?,
+            entropy: rule.entropy.map(entropy),
+            checksum: rule.checksum.map(checksum).transpose().map_err(|problem| ("checksum", problem))?,
             structure,
-            decode: decode(rule.decode.as_deref()).map_err(|problem| field("decode", problem))?,
-            allow: rule.allow.iter().cloned().map(LazyRegex::new).collect(),
-            tags: rule.tags.clone(),
-            examples: rule.examples.clone(),
-            negative_examples: rule.negative_examples.clone(),
+            decode: decode(rule.decode.as_deref()).map_err(|problem| ("decode", problem))?,
+            allow: rule.allow.into_iter().map(LazyRegex::new).collect(),
+            tags: rule.tags,
+            examples: rule.examples,
+            negative_examples: rule.negative_examples,
         })
     }
 
@@ -298,41 +298,47 @@ impl Rule {
     }
 }
 
-fn matcher(rule: &RuleSyntax) -> Result<(Matcher, Vec<String>), (&'static str, String)> {
-    let given = [rule.regex.is_some(), rule.assignment.is_some(), rule.block.is_some(), rule.file.is_some()];
+fn matcher(
+    regex: Option<String>,
+    assignment: Option<AssignmentSyntax>,
+    block: Option<BlockSyntax>,
+    file: Option<FileSyntax>,
+    keywords: Vec<String>,
+) -> Result<(Matcher, Arc<[String]>), Problem> {
+    let given = [regex.is_some(), assignment.is_some(), block.is_some(), file.is_some()];
     if given.iter().filter(|&&is| is).count() != 1 {
         return Err(("regex", "a rule has exactly one of `regex`, `assignment`, `block` and `file`".to_owned()));
     }
-    let needs_keywords = rule.regex.is_some() || rule.assignment.is_some();
-    if needs_keywords == rule.keywords.is_empty() {
+    let needs_keywords = regex.is_some() || assignment.is_some();
+    if needs_keywords == keywords.is_empty() {
         return Err(("keywords", "`regex` and `assignment` rules need keywords, `block` and `file` rules have none".to_owned()));
     }
-    let keywords = rule.keywords.clone();
-    if let Some(regex) = &rule.regex {
-        return Ok((Matcher::Marker(Marker { source: regex.clone(), keywords: keywords.clone(), compiled: OnceLock::new() }), keywords));
+    let keywords: Arc<[String]> = keywords.into();
+    if let Some(source) = regex {
+        return Ok((Matcher::Marker(Marker { source, keywords: Arc::clone(&keywords), compiled: OnceLock::new() }), keywords));
     }
-    if let Some(assignment) = &rule.assignment {
+    if let Some(assignment) = assignment {
         let scorer = if assignment.score.as_deref() == Some("generic") { Scorer::Generic } else { Scorer::Shape };
         let value = LazyRegex::new(format!(r"\A(?:{})\z", assignment.value));
         return Ok((Matcher::Assignment(Assignment { value, scorer }), keywords));
     }
-    if let Some(block) = &rule.block {
-        if block.limit > 64 * 1024 {
-            return Err(("block", format!("limit {} is more than 65536", block.limit)));
+    if let Some(BlockSyntax { begin, end, limit }) = block {
+        if limit > 64 * 1024 {
+            return Err(("block", format!("limit {limit} is more than 65536")));
         }
-        let matcher = Matcher::Block(Block { begin: block.begin.clone(), end: block.end.clone(), limit: block.limit });
-        return Ok((matcher, vec![block.begin.clone()]));
+        let keywords = [begin.clone()].into();
+        return Ok((Matcher::Block(Block { begin, end, limit }), keywords));
     }
-    let Some(file) = &rule.file else { return Err(("file", "missing".to_owned())) };
-    Ok((Matcher::File(file_rule(file).map_err(|problem| ("file", problem))?), Vec::new()))
+    let Some(file) = file else { return Err(("file", "missing".to_owned())) };
+    Ok((Matcher::File(file_rule(file).map_err(|problem| ("file", problem))?), keywords))
 }
 
-fn file_rule(file: &FileSyntax) -> Result<FileRule, String> {
+fn file_rule(file: FileSyntax) -> Result<FileRule, String> {
     let glob = |text: &String| GlobBuilder::new(text).literal_separator(true).build().map_err(|error| error.to_string());
     Ok(FileRule {
         globs: file.paths.iter().map(glob).collect::<Result<_, _>>()?,
         magic: magic(file.magic.as_deref().unwrap_or_default())?,
-        regex: file.regex.clone().map(LazyRegex::new),
+        regex: file.regex.map(LazyRegex::new),
         structure: structure(file.structure.as_deref())?,
     })
 }
@@ -360,8 +366,7 @@ fn decode(name: Option<&str>) -> Result<Option<Decode>, String> {
     }
 }
 
-fn checksum(rule: &RuleSyntax) -> Result<Option<ChecksumCheck>, String> {
-    let Some(check) = &rule.checksum else { return Ok(None) };
+fn checksum(check: ChecksumSyntax) -> Result<ChecksumCheck, String> {
     let kind = ChecksumKind::from_name(&check.kind).ok_or_else(|| format!("there is no checksum `{}`", check.kind))?;
     let mismatch = match check.mismatch.as_deref() {
         Some("suppress") => Mismatch::Suppress,
@@ -369,5 +374,5 @@ fn checksum(rule: &RuleSyntax) -> Result<Option<ChecksumCheck>, String> {
         Some("ignore") => Mismatch::Ignore,
         Some(other) => return Err(format!("mismatch `{other}` is none of `suppress`, `demote`, `ignore`")),
     };
-    Ok(Some(ChecksumCheck { kind, over: check.over.clone(), equals: check.equals.clone(), mismatch }))
+    Ok(ChecksumCheck { kind, over: check.over, equals: check.equals, mismatch })
 }

@@ -44,7 +44,10 @@ pub(super) fn parse(expression: &str) -> Result<Hir, String> {
 fn starts_with(hir: &Hir, keywords: &[String]) -> bool {
     use regex_syntax::hir::literal::{ExtractKind, Extractor};
     let mut extractor = Extractor::new();
-    extractor.kind(ExtractKind::Prefix).limit_class(80).limit_literal_len(64).limit_total(4096);
+    // What stands behind a keyword is not asked: of two characters out of 62 alone there are thousands of prefixes, and working them out took most of the
+    // time that compiling a rule takes. A rule whose keywords differ in more characters than such a class has is tried on a wider window.
+    let longest = keywords.iter().map(String::len).max().unwrap_or_default();
+    extractor.kind(ExtractKind::Prefix).limit_class(10).limit_literal_len(longest).limit_total(4096);
     let prefixes = extractor.extract(hir);
     let Some(literals) = prefixes.literals() else { return false };
     !literals.is_empty()

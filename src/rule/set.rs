@@ -13,16 +13,18 @@ use crate::detect::prefilter::Prefilter;
 use crate::detect::structure::public;
 use crate::oci::Digest;
 
-/// The rule files of `patterns/`, as JSON, made by the build script.
-static BUILTIN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/rules.json"));
+/// The rule files of `patterns/`, made by the build script.
+static BUILTIN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/rules.bin"));
 
 /// An immutable set of rules. Cheap to share between threads.
 #[derive(Debug)]
 pub struct RuleSet {
     rules: Vec<Rule>,
     prefilter: Prefilter,
-    /// For each keyword of the prefilter, the rules that it wakes.
-    rules_of_keyword: Vec<Vec<u32>>,
+    /// The rules that keywords wake, those of one keyword of the prefilter after the other.
+    woken: Vec<u32>,
+    /// For each keyword, how many of these come before its own; and then how many there are.
+    woken_before: Vec<u32>,
     /// Rules by magic bytes.
     magic_rules: Vec<u32>,
     /// All globs of the rules by path, and for each the rule it belongs to.
@@ -37,11 +39,13 @@ pub struct RuleSet {
 impl RuleSet {
     /// The rules that come with the program.
     pub fn builtin() -> Self {
-        let files = builtin_files();
-        #[allow(clippy::expect_used, reason = "a rule left out would make an image look clean; the tests compile each of them")]
-        let rules =
-            files.iter().flat_map(|(name, file)| file.rules.iter().map(|rule| Rule::compile(name, file, rule).expect("built-in rule")));
-        Self::new(rules.collect(), hash_of(&[BUILTIN]))
+        let mut rules = Vec::new();
+        for (name, mut file) in builtin_files() {
+            let of_file = std::mem::take(&mut file.rules);
+            #[allow(clippy::expect_used, reason = "a rule left out would make an image look clean; the tests compile each of them")]
+            rules.extend(of_file.into_iter().map(|rule| Rule::compile(&name, &file, rule).expect("built-in rule")));
+        }
+        Self::new(rules, hash_of(&[BUILTIN]))
     }
 
     /// The built-in rules and those of the user's files and folders; a rule of the same id replaces the built-in one.
@@ -84,12 +88,11 @@ impl RuleSet {
 
     /// A set of exactly these rules; `hash` names them.
     pub fn new(rules: Vec<Rule>, hash: String) -> Self {
-        let mut keywords: Vec<String> = Vec::new();
-        let mut rules_of_keyword: Vec<Vec<u32>> = Vec::new();
-        let mut index = std::collections::HashMap::new();
         let mut magic_rules = Vec::new();
         let mut globs = GlobSetBuilder::new();
         let mut rules_of_glob = Vec::new();
+        // Each keyword with a rule that it wakes; marks of public keys may wake none.
+        let mut wakes: Vec<(String, Option<u32>)> = public::MARKS.iter().map(|mark| (mark.to_ascii_lowercase(), None)).collect();
         for (number, rule) in rules.iter().enumerate() {
             let number = number as u32;
             if let Matcher::File(file) = &rule.matcher {
@@ -101,34 +104,31 @@ impl RuleSet {
                     rules_of_glob.push(number);
                 }
             }
-            for keyword in &rule.keywords {
-                let keyword = keyword.to_ascii_lowercase();
-                let slot = *index.entry(keyword.clone()).or_insert_with(|| {
-                    keywords.push(keyword);
-                    rules_of_keyword.push(Vec::new());
-                    keywords.len() - 1
-                });
-                if rules_of_keyword[slot].last() != Some(&number) {
-                    rules_of_keyword[slot].push(number);
-                }
+            wakes.extend(rule.keywords.iter().map(|keyword| (keyword.to_ascii_lowercase(), Some(number))));
+        }
+        wakes.sort_unstable();
+        wakes.dedup();
+        let (mut keywords, mut public_marks) = (Vec::new(), Vec::new());
+        let (mut woken, mut woken_before) = (Vec::new(), Vec::new());
+        for (keyword, rule) in wakes {
+            if keywords.last() != Some(&keyword) {
+                keywords.push(keyword);
+                woken_before.push(woken.len() as u32);
+            }
+            match rule {
+                Some(rule) => woken.push(rule),
+                None => public_marks.push(keywords.len() - 1),
             }
         }
-        let marks = public::MARKS.iter().map(|mark| {
-            let mark = mark.to_ascii_lowercase();
-            *index.entry(mark.clone()).or_insert_with(|| {
-                keywords.push(mark);
-                rules_of_keyword.push(Vec::new());
-                keywords.len() - 1
-            })
-        });
-        let public_marks = marks.collect();
+        woken_before.push(woken.len() as u32);
         // Each glob was compiled with its rule; together they are only larger.
         #[allow(clippy::expect_used, reason = "without them path rules would find nothing")]
         let globs = globs.build().expect("each glob was compiled with its rule");
         Self {
-            prefilter: Prefilter::new(&keywords),
+            prefilter: Prefilter::new(keywords),
             rules,
-            rules_of_keyword,
+            woken,
+            woken_before,
             magic_rules,
             globs,
             rules_of_glob,
@@ -192,7 +192,7 @@ impl RuleSet {
 
     /// The rules that keyword number `keyword` of the prefilter wakes.
     pub fn woken_by(&self, keyword: usize) -> &[u32] {
-        &self.rules_of_keyword[keyword]
+        &self.woken[self.woken_before[keyword] as usize..self.woken_before[keyword + 1] as usize]
     }
 
     /// Whether keyword number `keyword` of the prefilter is what a public key begins with.
@@ -219,7 +219,7 @@ pub(crate) fn builtin_facts() -> (usize, String) {
 /// The embedded rule files, each with its name.
 pub(crate) fn builtin_files() -> Vec<(String, RuleFile)> {
     #[allow(clippy::expect_used, reason = "the build script wrote it with the same types")]
-    serde_json::from_slice(BUILTIN).expect("embedded rules")
+    postcard::from_bytes(BUILTIN).expect("embedded rules")
 }
 
 /// Parses one rule file, of ours or of another scanner.
@@ -233,7 +233,7 @@ pub(super) fn parse_rule_file(path: &Path, text: &str) -> Result<Imported, RuleE
 
 /// A rule as meant, its expressions checked. Errors name its line in `text`.
 pub(super) fn checked(name: &str, text: &str, file: &RuleFile, rule: &RuleSyntax) -> Result<Rule, RuleError> {
-    let compiled = Rule::compile(name, file, rule).map_err(|error| error.in_text(text))?;
+    let compiled = Rule::compile(name, file, rule.clone()).map_err(|error| error.in_text(text))?;
     super::check::expressions(&compiled).map_err(|(field, problem)| {
         let (file, rule) = (name.to_owned(), rule.id.clone());
         RuleError::Field { file, line: None, rule, field, problem }.in_text(text)

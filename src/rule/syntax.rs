@@ -1,5 +1,6 @@
 //! Rule files as typed: the serde mirror of `patterns/README.md`. No IO, no compiling, and no use of other modules of the
-//! crate, since the build script includes this file to turn `patterns/*.toml` into the embedded rule set.
+//! crate, since the build script includes this file to turn `patterns/*.toml` into the embedded rule set. That is in a form which names no
+//! fields, so every field is written, always.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,10 +11,10 @@ pub struct RuleFile {
     /// Who issues these credentials.
     pub provider: String,
     /// Where the format, or the way to revoke, is described.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub docs: Option<String>,
     /// Default for rules that have none of their own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub remediation: Option<String>,
     /// The rules.
     #[serde(default, rename = "rule")]
@@ -27,59 +28,59 @@ pub struct RuleSyntax {
     /// Unique for ever, kebab-case.
     pub id: String,
     /// Who issues these credentials, where it is not the file's provider.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub provider: Option<String>,
     /// One line for people.
     pub description: String,
     /// `low`, `medium`, `high` or `critical`.
     pub severity: String,
     /// `possible`, `likely` or `confirmed`; `likely` when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub confidence: Option<String>,
     /// ASCII literals, one of which is in every match.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub keywords: Vec<String>,
     /// The expression of a marker rule.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub regex: Option<String>,
     /// The value's shape of an assignment rule.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub assignment: Option<AssignmentSyntax>,
     /// The marks of a block rule.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub block: Option<BlockSyntax>,
     /// The paths or magic bytes of a file rule.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub file: Option<FileSyntax>,
     /// Least entropy of a group.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub entropy: Option<EntropySyntax>,
     /// Offline proof.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub checksum: Option<ChecksumSyntax>,
     /// Name of a structure parser.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub structure: Option<String>,
     /// `base64` or `percent`: the secret is reported decoded.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub decode: Option<String>,
     /// Expressions over the secret: well-known dummies.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub allow: Vec<String>,
     /// Ids of rules that find the other half of what this one finds.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub pairs: Vec<String>,
     /// Free labels.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub tags: Vec<String>,
     /// What to do, overriding the file's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub remediation: Option<String>,
     /// Texts with `{{secret}}`, each of which gives exactly this finding.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub examples: Vec<String>,
     /// Texts that give no finding of this rule.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub negative_examples: Vec<String>,
 }
 
@@ -90,7 +91,7 @@ pub struct AssignmentSyntax {
     /// Matches the whole value.
     pub value: String,
     /// `generic`: the value must also look like a secret and not like a word.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub score: Option<String>,
 }
 
@@ -111,16 +112,16 @@ pub struct BlockSyntax {
 #[serde(deny_unknown_fields)]
 pub struct FileSyntax {
     /// Globs over the absolute path.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub paths: Vec<String>,
     /// First bytes in hex, `..` for any byte.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub magic: Option<String>,
     /// Expression over the first 64 KiB; every match is a finding.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub regex: Option<String>,
     /// Structure the file must have.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub structure: Option<String>,
 }
 
@@ -129,7 +130,7 @@ pub struct FileSyntax {
 #[serde(deny_unknown_fields)]
 pub struct EntropySyntax {
     /// The group measured; `secret` when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub group: Option<String>,
     /// Bits per byte.
     pub min: f64,
@@ -142,12 +143,12 @@ pub struct ChecksumSyntax {
     /// Name of the algorithm; see `src/detect/checksum.rs`.
     pub kind: String,
     /// Group the sum is taken over; the secret when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub over: Option<String>,
     /// Group that holds the sum; none for kinds that find it themselves.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub equals: Option<String>,
     /// `suppress`, `demote` (default) or `ignore`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub mismatch: Option<String>,
 }

@@ -254,34 +254,37 @@ pub(crate) fn rarity(first: u8, second: u8) -> u32 {
 fn groups(windows: &[[u8; 4]]) -> [[u8; 128]; 4] {
     const ROUNDS: usize = 3;
     let share = shares();
-    // How many windows of a group have a byte at a place, and the share of all bytes that are one of these.
-    let mut counts = [[[0u32; 128]; 4]; GROUPS];
-    let mut sums = [[0f64; 4]; GROUPS];
+    // By places and bytes: how many windows of each group have the byte there. By places: the share of all bytes that are one of a group's there. Of all
+    // groups side by side, since each window asks all of them.
+    let mut counts = [[[0u32; GROUPS]; 128]; 4];
+    let mut sums = [[0f64; GROUPS]; 4];
     let mut group_of: Vec<Option<usize>> = vec![None; windows.len()];
     let index = |byte: u8| usize::from(byte & 0x7F);
     for _ in 0..ROUNDS {
         for (window, group_of) in windows.iter().zip(&mut group_of) {
             if let Some(group) = *group_of {
                 for (place, &byte) in window.iter().enumerate() {
-                    let count = &mut counts[group][place][index(byte)];
+                    let count = &mut counts[place][index(byte)][group];
                     *count -= 1;
                     if *count == 0 {
-                        sums[group][place] -= share[index(byte)];
+                        sums[place][group] -= share[index(byte)];
                     }
                 }
             }
-            let cost = |group: usize| {
-                let with = |(place, &byte): (usize, &u8)| {
-                    let is_new = counts[group][place][index(byte)] == 0;
-                    sums[group][place] + if is_new { share[index(byte)] } else { 0.0 }
-                };
-                window.iter().enumerate().map(with).product::<f64>() - sums[group].iter().product::<f64>()
-            };
-            let best = (0..GROUPS).map(|group| (cost(group), group)).min_by(|a, b| a.0.total_cmp(&b.0)).map_or(0, |(_, group)| group);
+            let (mut with, mut without) = ([1f64; GROUPS], [1f64; GROUPS]);
             for (place, &byte) in window.iter().enumerate() {
-                let count = &mut counts[best][place][index(byte)];
+                let (counts, share) = (&counts[place][index(byte)], share[index(byte)]);
+                for (((with, without), &sum), &count) in with.iter_mut().zip(&mut without).zip(&sums[place]).zip(counts) {
+                    *with *= sum + if count == 0 { share } else { 0.0 };
+                    *without *= sum;
+                }
+            }
+            let cost = |group: &usize| with[*group] - without[*group];
+            let best = (0..GROUPS).min_by(|one, other| cost(one).total_cmp(&cost(other))).unwrap_or(0);
+            for (place, &byte) in window.iter().enumerate() {
+                let count = &mut counts[place][index(byte)][best];
                 if *count == 0 {
-                    sums[best][place] += share[index(byte)];
+                    sums[place][best] += share[index(byte)];
                 }
                 *count += 1;
             }
@@ -289,11 +292,9 @@ fn groups(windows: &[[u8; 4]]) -> [[u8; 128]; 4] {
         }
     }
     let mut groups = [[0u8; 128]; 4];
-    for (group, counts) in counts.iter().enumerate() {
-        for (place, counts) in counts.iter().enumerate() {
-            for (byte, &count) in counts.iter().enumerate() {
-                groups[place][byte] |= u8::from(count > 0) << group;
-            }
+    for (groups, counts) in groups.iter_mut().zip(&counts) {
+        for (groups, counts) in groups.iter_mut().zip(counts) {
+            *groups = counts.iter().enumerate().map(|(group, &count)| u8::from(count > 0) << group).sum();
         }
     }
     groups

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use toml::{Table, Value};
+
 use super::super::error::CliError;
 use super::super::output::Output;
 use crate::report::Exposure;
@@ -36,7 +38,23 @@ fn make_empty(folder: &Path) -> Result<(), CliError> {
 }
 
 fn write(path: &Path, file: &RuleFile) -> Result<(), CliError> {
-    let text = toml::to_string(file)
+    let text = Value::try_from(file)
+        .and_then(|value| toml::to_string(&without_empty(value)))
         .map_err(|error| CliError::Folder { path: path.to_owned(), problem: format!("a rule cannot be written as TOML: {error}") })?;
     Output::open(Some(path), Exposure::Redacted)?.write(|out| out.write_all(text.as_bytes()))
+}
+
+/// A value without the empty lists in it, which nobody writes.
+fn without_empty(value: Value) -> Value {
+    let is_empty = |value: &Value| value.as_array().is_some_and(Vec::is_empty);
+    match value {
+        Value::Table(table) => table
+            .into_iter()
+            .filter(|(_, value)| !is_empty(value))
+            .map(|(key, value)| (key, without_empty(value)))
+            .collect::<Table>()
+            .into(),
+        Value::Array(values) => values.into_iter().map(without_empty).collect::<Vec<_>>().into(),
+        other => other,
+    }
 }

@@ -4,6 +4,8 @@ use std::sync::OnceLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
+use crate::detect::words::WordList;
+
 /// Words that make a text a placeholder when words make up most of it.
 const TELLING: &str = "\
     changeme change changeit changethis replace replaceme replacewith example sample dummy placeholder redacted removed hidden \
@@ -25,9 +27,11 @@ const FILLING: &str = "\
     required optional file mysql postgres redis mongo rabbitmq smtp mail email domain com org net foundation generated generate \
     characters chars at least security secure safe certificate cert pem begin end rsa ssh code data number one two three";
 /// Whole texts that say there is nothing.
-const NOTHING: &str = "\
+static NOTHING: WordList = WordList::new(
+    "\
     none null nil nul undefined true false yes no on off n/a na nan tbd todo fixme xxx ... empty void unset default - ? null, none, \
-    (null) (none) '' [] {} () <> optional required disabled enabled ok";
+    (null) (none) '' [] {} () <> optional required disabled enabled ok",
+);
 /// Rows that fingers run along.
 const ROWS: &[&[u8]] = &[
     b"qwertyuiop",
@@ -46,7 +50,7 @@ pub(super) fn dummy(text: &[u8]) -> Option<&'static str> {
     if text.is_empty() {
         return Some("empty");
     }
-    if NOTHING.split_whitespace().any(|word| text.eq_ignore_ascii_case(word.as_bytes())) {
+    if NOTHING.iter().any(|word| text.eq_ignore_ascii_case(word.as_bytes())) {
         return Some("nothing");
     }
     // In the middle of a long text it is no accident either: one in 10^11 random tokens of a hundred characters has it.

@@ -3,6 +3,7 @@
 use memchr::memmem;
 
 use super::wordlike::{RANDOM, randomness};
+use crate::detect::words::WordList;
 
 /// The kind of reference, as a word for people.
 pub(super) fn reference(text: &[u8]) -> Option<&'static str> {
@@ -28,8 +29,8 @@ pub(super) fn reference(text: &[u8]) -> Option<&'static str> {
 }
 
 /// Whether the text begins with one of the words, in either case.
-fn starts_with_any(text: &[u8], prefixes: &str) -> bool {
-    prefixes.split_whitespace().any(|prefix| text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes())))
+fn starts_with_any(text: &[u8], prefixes: &[&str]) -> bool {
+    prefixes.iter().any(|prefix| text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes())))
 }
 
 fn contains(text: &[u8], what: &str) -> bool {
@@ -53,31 +54,33 @@ fn has_many_digits(text: &[u8]) -> bool {
 
 /// Marks of tools that keep secrets encrypted in place.
 fn is_sealed(text: &[u8]) -> bool {
-    const MARKS: &str = "\
-        ENC[ ENC( {cipher} $ANSIBLE_VAULT !vault !encrypted {aes256} DEC:: secure:";
-    starts_with_any(text, MARKS)
+    static MARKS: WordList = WordList::new(
+        "\
+        ENC[ ENC( {cipher} $ANSIBLE_VAULT !vault !encrypted {aes256} DEC:: secure:",
+    );
+    starts_with_any(text, &MARKS)
 }
 
 /// Addresses within secret stores.
 fn is_stored(text: &[u8]) -> bool {
-    const PREFIXES: &str = "\
+    static PREFIXES: WordList = WordList::new(
+        "\
         vault: vault:// op:// ref+ arn:aws:secretsmanager: arn:aws:ssm: arn:aws-cn:secretsmanager: arn:aws-us-gov:secretsmanager: \
         sm:// ssm:// ssm:/ secretsmanager: awssm:// awsssm:// gcpsm:// azurekv:// keyvault: akv:// bws: keyring: keychain: \
         credstash: sops: env: env:// file:/ @Microsoft.KeyVault( {{resolve: secretKeyRef secret:// secrets:// k8s:secret doppler:// \
-        infisical:// conjur: berglas://";
-    starts_with_any(text, PREFIXES) || contains(text, "secretKeyRef") || text.starts_with(b"projects/") && contains(text, "/secrets/")
+        infisical:// conjur: berglas://",
+    );
+    starts_with_any(text, &PREFIXES) || contains(text, "secretKeyRef") || text.starts_with(b"projects/") && contains(text, "/secrets/")
 }
 
 /// `$NAME`, `${...}`, `$(...)`, `$env:NAME`, `%NAME%`, `@NAME@`, `__NAME__`, `!Ref NAME`.
 fn is_variable(text: &[u8]) -> bool {
+    static MARKS: WordList = WordList::new("$env: !Ref !Sub !GetAtt !ImportValue !reference $this-> $_ENV[ $_SERVER[");
     let name = match text {
         [b'$', name @ ..] | [b'%', name @ .., b'%'] | [b'@', name @ .., b'@'] | [b'_', b'_', name @ .., b'_', b'_'] => name,
         _ => &[],
     };
-    is_variable_name(name)
-        || holds_name(text, b"${", b'}')
-        || holds_name(text, b"$(", b')')
-        || starts_with_any(text, "$env: !Ref !Sub !GetAtt !ImportValue !reference $this-> $_ENV[ $_SERVER[")
+    is_variable_name(name) || holds_name(text, b"${", b'}') || holds_name(text, b"$(", b')') || starts_with_any(text, &MARKS)
 }
 
 /// Whether what the braces hold begins as a name does; a random text might hold a pair of them.
@@ -135,19 +138,23 @@ fn is_named_verb(text: &[u8]) -> bool {
 
 /// Program text that computes or fetches a value.
 fn is_expression(text: &[u8]) -> bool {
-    const FETCHES: &str = "\
+    static FETCHES: WordList = WordList::new(
+        "\
         os.environ process.env getenv( environ[ environ.get env::var import.meta.env System.getProperty System.getenv Deno.env ENV[ \
         ENV.fetch Environment.GetEnvironmentVariable ConfigurationManager. Configuration[ config.get keyring.get getpass( getSecret \
-        get_secret GetSecret os.Getenv secrets.token_ lookup(' lookup(\" base64encode( random_password.";
-    if FETCHES.split_whitespace().any(|call| contains(text, call)) {
+        get_secret GetSecret os.Getenv secrets.token_ lookup(' lookup(\" base64encode( random_password.",
+    );
+    if FETCHES.iter().any(|call| contains(text, call)) {
         return true;
     }
-    const OWNERS: &str = "\
+    static OWNERS: WordList = WordList::new(
+        "\
         var. local. module. data. self. this. args. options. opts. params. config. settings. request. req. secrets. env. vars. \
         inputs. outputs. needs. steps. github. props. state. process. app.config cfg. conf. values. .Values. context. session. user. \
-        form.";
+        form.",
+    );
     let member = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'[' | b']' | b'-' | b'?');
-    if starts_with_any(text, OWNERS) && text.iter().all(member) && randomness(text) < RANDOM {
+    if starts_with_any(text, &OWNERS) && text.iter().all(member) && randomness(text) < RANDOM {
         return true;
     }
     is_call(text)
@@ -177,9 +184,11 @@ fn is_path(text: &[u8]) -> bool {
         return false;
     }
     let names = parts().all(|part| part.len() < 4 || randomness(part) < RANDOM);
-    const FILES: &str = "\
-        .pem .key .crt .cer .p12 .pfx .jks .json .txt .yml .yaml .conf .env .pub .keystore .kdbx .properties";
-    let file = FILES.split_whitespace().any(|extension| text.ends_with(extension.as_bytes()));
+    static FILES: WordList = WordList::new(
+        "\
+        .pem .key .crt .cer .p12 .pfx .jks .json .txt .yml .yaml .conf .env .pub .keystore .kdbx .properties",
+    );
+    let file = FILES.iter().any(|extension| text.ends_with(extension.as_bytes()));
     names && (rooted && (parts().count() >= 2 || text.len() >= 6) || file && randomness(text) < RANDOM)
 }
 

@@ -31,13 +31,13 @@ impl Keywords {
     fn new(all: Vec<String>) -> Self {
         let mut by_first = vec![Vec::new(); 256];
         all.iter().enumerate().for_each(|(number, keyword)| by_first[usize::from(keyword.as_bytes()[0])].push(number));
-        Self { prefilter: Prefilter::new(&all), by_first, all }
+        Self { prefilter: Prefilter::new(all.clone()), by_first, all }
     }
 }
 
 static BUILTIN: LazyLock<Keywords> = LazyLock::new(|| {
     let rules = RuleSet::builtin();
-    let mut all: Vec<String> = rules.rules().flat_map(|rule| &rule.keywords).map(|keyword| keyword.to_ascii_lowercase()).collect();
+    let mut all: Vec<String> = rules.rules().flat_map(|rule| rule.keywords.iter()).map(|keyword| keyword.to_ascii_lowercase()).collect();
     all.sort();
     all.dedup();
     Keywords::new(all)
