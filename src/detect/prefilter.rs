@@ -1,17 +1,19 @@
 //! Finds keywords: which rules are worth trying, and where.
 //!
 //! Two stages. [`crate::vector::windows`] says where a keyword *could* be, by windows of four bytes: of each keyword the rarest of its windows is looked for, so that most
-//! bytes of an image are passed over without a second look. At such a place, if the window is one of a keyword and not only of its hash, the keywords that have it
-//! are compared with the text, first by their first eight bytes. An Aho-Corasick automaton gives the same hits ([`Prefilter::plain`], which the tests
-//! compare all engines with), but takes longer to look, and so much longer to build that every start of the program would tell.
+//! bytes of an image are passed over without a second look. At such a place, if the window is one of a keyword and not only of its hash, an Aho-Corasick
+//! automaton, anchored where the keyword would begin, says which keywords are there. The automaton alone gives the same hits ([`Prefilter::plain`], which the tests
+//! compare all engines with), but takes longer.
 //!
 //! Everything is case-insensitive for ASCII letters: windows are folded by setting bit 5, which also joins a few punctuation marks; the
-//! comparison sorts those out.
+//! automaton sorts those out.
 
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use aho_corasick::{AhoCorasick, Input};
+use aho_corasick::automaton::Automaton;
+use aho_corasick::nfa::contiguous::NFA;
+use aho_corasick::{AhoCorasick, Anchored, Input, MatchKind};
 
 use crate::vector::Engine;
 use crate::vector::windows::{Tables, fold, hash, rarity};
@@ -28,9 +30,14 @@ pub struct Prefilter {
     windows: Box<[Slot]>,
     /// The keywords of all windows, those of one after the other, by their offsets.
     members: Vec<Member>,
+    /// For each keyword, the offset of its window.
+    offset_of: Vec<u8>,
+    /// Of all keywords; built when one of them may be there, which in an image without text is never.
+    automaton: OnceLock<NFA>,
     keywords: Vec<String>,
-    /// Of the same keywords; built when it is asked.
+    /// For the plain engine; built when it is asked.
     plain: OnceLock<AhoCorasick>,
+    longest: usize,
 }
 
 /// So many equal bytes are no secret's beginning.
@@ -51,13 +58,11 @@ struct Slot {
 }
 
 /// A keyword that a window may be part of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Member {
     /// Where the window stands in it.
     offset: u8,
     head: Head,
-    /// Its number.
-    keyword: u32,
 }
 
 /// The first bytes of a keyword, eight at most: what most texts that have its window have not.
@@ -96,25 +101,50 @@ pub struct Hit {
 
 impl Prefilter {
     /// Builds the tables for lower-case ASCII keywords of at least three bytes. A keyword of three bytes is found only before one of
-    /// `0-9A-Za-z_-`, and before what follows it in a keyword that is longer.
+    /// `0-9A-Za-z_-`.
     pub fn new(keywords: Vec<String>) -> Self {
-        let members = members_by_window(&keywords);
-        let by_window = || members.chunk_by(|(one, _), (next, _)| one == next);
-        let tables = Tables::new(by_window().map(|of_window| of_window[0].0));
-        let mut windows = vec![Slot::default(); (by_window().count() * 4).next_power_of_two()].into_boxed_slice();
-        let mut first = 0;
-        for of_window in by_window() {
-            let window = of_window[0].0;
+        let mut members_of = std::collections::BTreeMap::<u32, Vec<Member>>::new();
+        let mut offset_of = Vec::with_capacity(keywords.len());
+        for keyword in &keywords {
+            let bytes = keyword.as_bytes();
+            let head = Head::new(bytes);
+            let mut add = |window: u32, offset: u8| members_of.entry(window).or_default().push(Member { offset, head });
+            if bytes.len() == 3 {
+                for next in (b'0'..=b'9').chain(b'a'..=b'z').chain([b'_', b'-']) {
+                    add(fold([bytes[0], bytes[1], bytes[2], next]), 0);
+                }
+                offset_of.push(0);
+            } else {
+                let (offset, window) = rarest_window(bytes);
+                add(window, offset as u8);
+                offset_of.push(offset as u8);
+            }
+        }
+        let tables = Tables::new(members_of.keys().copied());
+        let mut windows = vec![Slot::default(); (members_of.len() * 4).next_power_of_two()].into_boxed_slice();
+        let mut members = Vec::new();
+        for (window, mut of_window) in members_of {
             let mut slot = hash(window) as usize & (windows.len() - 1);
             while windows[slot].end != 0 {
                 slot = (slot + 1) & (windows.len() - 1);
             }
-            let end = first + of_window.len() as u32;
-            windows[slot] = Slot { window, first, end };
-            first = end;
+            of_window.sort_unstable();
+            of_window.dedup();
+            let first = members.len() as u32;
+            members.append(&mut of_window);
+            windows[slot] = Slot { window, first, end: members.len() as u32 };
         }
-        let members = members.into_iter().map(|(_, member)| member).collect();
-        Self { tables, engine: Engine::best(), windows, members, keywords, plain: OnceLock::new() }
+        Self {
+            tables,
+            engine: Engine::best(),
+            windows,
+            members,
+            offset_of,
+            longest: keywords.iter().map(String::len).max().unwrap_or(0),
+            automaton: OnceLock::new(),
+            keywords,
+            plain: OnceLock::new(),
+        }
     }
 
     /// Calls `found` for every keyword that begins within `owned`, in order of the windows that gave them away. Each comes once: by its own
@@ -139,23 +169,25 @@ impl Prefilter {
     /// Tries the keywords that the window at `place` may be part of. Most windows are of none, or of one that does not begin as it has to.
     #[inline(never)]
     fn at_window(&self, text: &[u8], place: usize, owned: &Range<usize>, found: &mut impl FnMut(Hit)) {
+        let mut tried = None;
         for member in self.members(fold([text[place], text[place + 1], text[place + 2], text[place + 3]])) {
-            let start = place.checked_sub(usize::from(member.offset)).filter(|start| owned.contains(start));
+            let offset = usize::from(member.offset);
+            let start = place.checked_sub(offset).filter(|start| owned.contains(start) && tried != Some(offset));
             let Some(start) = start.filter(|&start| member.head.may_begin(&text[start..]) && !is_filler(&text[start..])) else { continue };
-            self.at_start(text, start, member.keyword, found);
+            tried = Some(offset);
+            self.keywords_with(text, start, offset, found);
         }
     }
 
-    /// Tells of a keyword if it begins at `start`.
+    /// Tells of the keywords that begin at `start` and have their window at `offset`.
     #[cold]
     #[inline(never)]
-    fn at_start(&self, text: &[u8], start: usize, keyword: u32, found: &mut impl FnMut(Hit)) {
-        let keyword = keyword as usize;
-        let sought = self.keywords[keyword].as_bytes();
-        let end = start + sought.len();
-        if text.get(start..end).is_some_and(|there| there.eq_ignore_ascii_case(sought)) {
-            found(Hit { start, end, keyword });
-        }
+    fn keywords_with(&self, text: &[u8], start: usize, offset: usize, found: &mut impl FnMut(Hit)) {
+        self.keywords_at(text, start, |hit| {
+            if usize::from(self.offset_of[hit.keyword]) == offset {
+                found(hit);
+            }
+        });
     }
 
     /// The keywords that a window is of; none for most windows that share a hash with one.
@@ -167,6 +199,33 @@ impl Prefilter {
                 Slot { end: 0, .. } => return &[],
                 Slot { window: known, first, end } if known == window => return &self.members[first as usize..end as usize],
                 _ => at = (at + 1) & (self.windows.len() - 1),
+            }
+        }
+    }
+
+    /// Every keyword that begins at `start`.
+    fn keywords_at(&self, text: &[u8], start: usize, mut found: impl FnMut(Hit)) {
+        let end = (start + self.longest).min(text.len());
+        let automaton = self
+            .automaton
+            .get_or_init(|| built(NFA::builder().ascii_case_insensitive(true).match_kind(MatchKind::Standard).build(&self.keywords)));
+        let Ok(mut state) = automaton.start_state(Anchored::Yes) else { return };
+        for (index, &byte) in text[start..end].iter().enumerate() {
+            state = automaton.next_state(Anchored::Yes, state, byte);
+            if !automaton.is_special(state) {
+                continue;
+            }
+            if automaton.is_dead(state) {
+                return;
+            }
+            if automaton.is_match(state) {
+                for nth in 0..automaton.match_len(state) {
+                    let keyword = automaton.match_pattern(state, nth).as_usize();
+                    let found_end = start + index + 1;
+                    if automaton.pattern_len(aho_corasick::PatternID::must(keyword)) == index + 1 {
+                        found(Hit { start, end: found_end, keyword });
+                    }
+                }
             }
         }
     }
@@ -185,37 +244,6 @@ impl Prefilter {
         hits.sort_unstable();
         hits
     }
-}
-
-/// The keywords of each window, by windows, then by where the window stands, then the shorter one of two that one text may begin with.
-fn members_by_window(keywords: &[String]) -> Vec<(u32, Member)> {
-    let mut members = Vec::with_capacity(keywords.len() * 2);
-    let mut short = Vec::new();
-    let mut beginnings = Vec::new();
-    for (number, keyword) in keywords.iter().enumerate() {
-        let bytes = keyword.as_bytes();
-        let member = |offset: usize| Member { offset: offset as u8, head: Head::new(bytes), keyword: number as u32 };
-        if let [first, second, third] = *bytes {
-            let before = (b'0'..=b'9').chain(b'a'..=b'z').chain([b'_', b'-']);
-            members.extend(before.map(|next| (fold([first, second, third, next]), member(0))));
-            short.push((bytes, member(0)));
-        } else {
-            let (offset, window) = rarest_window(bytes);
-            members.push((window, member(offset)));
-            if offset == 0 {
-                beginnings.push((bytes, window));
-            }
-        }
-    }
-    // Where the longer one is there, the short one is too.
-    for (keyword, member) in short {
-        members.extend(beginnings.iter().filter(|(longer, _)| longer.starts_with(keyword)).map(|(_, window)| (*window, member)));
-    }
-    members.sort_unstable_by_key(|(window, member)| {
-        (*window, member.offset, member.head, keywords[member.keyword as usize].len(), member.keyword)
-    });
-    members.dedup();
-    members
 }
 
 /// The window of a keyword that is rarest in images, going by the frequency of its pairs of bytes.
