@@ -49,12 +49,16 @@ fn is_filler(text: &[u8]) -> bool {
     text.get(..FILLER).is_some_and(|head| head[0] == head[FILLER - 1] && head[0] == head[1] && head[1..] == head[..FILLER - 1])
 }
 
-/// A window, and where its keywords are in the list of members. Without any it is free.
-#[derive(Debug, Clone, Copy, Default)]
+/// A window, and where its keywords begin in the list of members. Small, so that the table stays in a core's cache.
+#[derive(Debug, Clone, Copy)]
 struct Slot {
     window: u32,
     first: u32,
-    end: u32,
+}
+
+impl Slot {
+    /// Of no window.
+    const FREE: Slot = Slot { window: 0, first: u32::MAX };
 }
 
 /// A keyword that a window may be part of.
@@ -63,6 +67,8 @@ struct Member {
     /// Where the window stands in it.
     offset: u8,
     head: Head,
+    /// Whether it is the last one of its window.
+    is_last: bool,
 }
 
 /// The first bytes of a keyword, eight at most: what most texts that have its window have not.
@@ -108,7 +114,7 @@ impl Prefilter {
         for keyword in &keywords {
             let bytes = keyword.as_bytes();
             let head = Head::new(bytes);
-            let mut add = |window: u32, offset: u8| members_of.entry(window).or_default().push(Member { offset, head });
+            let mut add = |window: u32, offset: u8| members_of.entry(window).or_default().push(Member { offset, head, is_last: false });
             if bytes.len() == 3 {
                 for next in (b'0'..=b'9').chain(b'a'..=b'z').chain([b'_', b'-']) {
                     add(fold([bytes[0], bytes[1], bytes[2], next]), 0);
@@ -121,18 +127,18 @@ impl Prefilter {
             }
         }
         let tables = Tables::new(members_of.keys().copied());
-        let mut windows = vec![Slot::default(); (members_of.len() * 4).next_power_of_two()].into_boxed_slice();
+        let mut windows = vec![Slot::FREE; (members_of.len() * 2 + 1).next_power_of_two()].into_boxed_slice();
         let mut members = Vec::new();
         for (window, mut of_window) in members_of {
             let mut slot = hash(window) as usize & (windows.len() - 1);
-            while windows[slot].end != 0 {
+            while windows[slot].first != Slot::FREE.first {
                 slot = (slot + 1) & (windows.len() - 1);
             }
             of_window.sort_unstable();
             of_window.dedup();
-            let first = members.len() as u32;
+            of_window.iter_mut().rev().take(1).for_each(|member| member.is_last = true);
+            windows[slot] = Slot { window, first: members.len() as u32 };
             members.append(&mut of_window);
-            windows[slot] = Slot { window, first, end: members.len() as u32 };
         }
         Self {
             tables,
@@ -173,9 +179,13 @@ impl Prefilter {
         for member in self.members(fold([text[place], text[place + 1], text[place + 2], text[place + 3]])) {
             let offset = usize::from(member.offset);
             let start = place.checked_sub(offset).filter(|start| owned.contains(start) && tried != Some(offset));
-            let Some(start) = start.filter(|&start| member.head.may_begin(&text[start..]) && !is_filler(&text[start..])) else { continue };
-            tried = Some(offset);
-            self.keywords_with(text, start, offset, found);
+            if let Some(start) = start.filter(|&start| member.head.may_begin(&text[start..]) && !is_filler(&text[start..])) {
+                tried = Some(offset);
+                self.keywords_with(text, start, offset, found);
+            }
+            if member.is_last {
+                return;
+            }
         }
     }
 
@@ -190,14 +200,14 @@ impl Prefilter {
         });
     }
 
-    /// The keywords that a window is of; none for most windows that share a hash with one.
+    /// The keywords that a window is of, up to the last one of them; none for most windows that share a hash with one.
     #[inline]
     fn members(&self, window: u32) -> &[Member] {
         let mut at = hash(window) as usize & (self.windows.len() - 1);
         loop {
             match self.windows[at] {
-                Slot { end: 0, .. } => return &[],
-                Slot { window: known, first, end } if known == window => return &self.members[first as usize..end as usize],
+                Slot { first, .. } if first == Slot::FREE.first => return &[],
+                Slot { window: known, first } if known == window => return &self.members[first as usize..],
                 _ => at = (at + 1) & (self.windows.len() - 1),
             }
         }

@@ -1,7 +1,7 @@
 //! Files that are made to cost much, or to be read by one program and not by another: each with a secret elsewhere in the layer that is found, and
 //! an account of what was not read.
 
-use layersift::finding::{Reason, Scan};
+use layersift::finding::{Finding, Reason, Scan};
 use layersift::random::Random;
 use layersift::scan::{Bounds, Limits, Options};
 use layersift::source::builder::LayerBuilder;
