@@ -5,6 +5,9 @@ use std::io;
 
 use memmap2::Mmap;
 
+/// Linux maps so many bytes round a page that is read, those that were given back among them.
+const AROUND: usize = 64 << 10;
+
 /// A regular file's bytes, mapped read-only; they stay as long as this value does, whether the file is still open or not.
 #[derive(Debug)]
 pub struct Mapping(Option<Mmap>);
@@ -37,13 +40,15 @@ impl Mapping {
         else {
             return false;
         };
+        // What was given back before these bytes came back with the first of them.
+        let start = offset.saturating_sub(AROUND);
         // Safety: the mapping is of a file, shared and never written to, so that a page that is dropped holds nothing but what the file
         // has, and reading it again gives the same bytes.
         #[cfg(unix)]
         #[allow(unsafe_code)]
-        let _ = unsafe { map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, offset, bytes.len()) };
+        let _ = unsafe { map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, start, offset + bytes.len() - start) };
         #[cfg(not(unix))]
-        let _ = offset;
+        let _ = start;
         true
     }
 }
