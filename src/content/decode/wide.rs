@@ -39,7 +39,8 @@ pub(super) fn views(text: &[u8], owned: Range<usize>, classes: &[Classes], found
         // A run that crosses the beginning of this part, if its beginning can be seen, belongs to the part before.
         let from_before = run.range.start < owned.start + run.unit
             && run.range.start.checked_sub(run.unit).is_some_and(is_cell)
-            && (1..4096).any(|back| run.range.start.checked_sub(back * run.unit).is_none_or(|at| !is_cell(at)));
+            && (1..4096).any(|back| run.range.start.checked_sub(back * run.unit).is_none_or(|at| !is_cell(at)))
+            && !ends_other(text, run.range.start - run.unit, run.unit);
         if owned.contains(&run.range.start) && !from_before {
             let step = step_of(text, &run.range, run.unit);
             found(View { bytes: run.decoded, name: 0, encoded: run.range, step, places: Vec::new() });
@@ -73,6 +74,12 @@ struct WideRun {
 /// Whether a character and its zeros stand at `at`.
 fn is_cell(text: &[u8], at: usize, unit: usize) -> bool {
     text.get(at..at + unit).is_some_and(|cell| (is_text(cell[0]) || cell[0] >= 0xA0) && cell[1..].iter().all(|&b| b == 0))
+}
+
+/// Whether the character at `at`, which may be one of a width of `unit`, is the last one of a run of the other width: then it is of that run.
+fn ends_other(text: &[u8], at: usize, unit: usize) -> bool {
+    let other = 6 - unit;
+    (1..MIN_WIDE).all(|back| at.checked_sub(back * other).is_some_and(|before| is_cell(text, before, other)))
 }
 
 /// The longest run round `at`, not before `floor`, in which every `unit`-th byte is a character and the others are zero.
@@ -151,6 +158,25 @@ mod tests {
             assert_eq!(by(&classes::of(Engine::best(), &text[start..end])), plain, "{}", text.escape_ascii());
         }
         assert!(found > 1000, "{found}");
+    }
+
+    #[test]
+    fn a_run_that_another_one_runs_into_is_found_wherever_the_text_is_cut() {
+        let wide =
+            |text: &str, unit: usize| text.bytes().flat_map(|byte| [&[byte][..], &[0, 0, 0][..unit - 1]].concat()).collect::<Vec<u8>>();
+        for ((first, second), gap) in [(2, 4), (4, 2)].into_iter().flat_map(|widths| (0..5).map(move |gap| (widths, gap))) {
+            // The zeros of big-endian text stand before its characters: they may be taken for those of the text before.
+            let text = [wide("the first of two", first), vec![0; gap], wide("another one of them", second), vec![0; 9]].concat();
+            for cut in 0..text.len() {
+                let mut found = Vec::new();
+                for owned in [0..cut, cut..text.len()] {
+                    let classes = classes::of(Engine::best(), &text[owned.start..]);
+                    views(&text, owned, &classes, &mut |view| found.push(view.bytes));
+                }
+                let has = |word: &[u8]| found.iter().any(|bytes| bytes.windows(word.len()).any(|window| window == word));
+                assert!(has(b"he first of tw") && has(b"nother one of the"), "{first}, {gap}, {second} cut at {cut}: {found:?}");
+            }
+        }
     }
 
     #[test]
