@@ -125,7 +125,7 @@ fn joint_after(text: &[u8], end: usize) -> Option<Joint> {
     let length = match text[at..] {
         [b'.', b'.', ..] | [b'|', b'|', ..] => 2,
         [b'+' | b'.' | b'&', ..] => 1,
-        [quote, ..] if is_quote(quote) && (at > end + 1 || quote != text[end]) => 0,
+        [quote, ..] if is_quote(quote) && adjoins(text, end, at) => 0,
         _ => return None,
     };
     let literal = literal_after(text, at + length)?;
@@ -145,7 +145,17 @@ fn is_continued(text: &[u8], start: usize) -> bool {
         };
         return literal_before(text, at).is_some();
     }
-    (at + 1 < start || text[at] != text[start]) && literal_before(text, at + 1).is_some()
+    adjoins(text, at, start) && literal_before(text, at + 1).is_some()
+}
+
+/// Whether literals, of which one closes at `end` and the next opens at `start`, are one by standing side by side: with a blank between them, in lines that follow each other, or
+/// with other quotes. More blanks part the columns of a table.
+fn adjoins(text: &[u8], end: usize, start: usize) -> bool {
+    match start - end {
+        1 => text[end] != text[start],
+        2 => true,
+        _ => text[end + 1] == b'\n',
+    }
 }
 
 const fn is_quote(byte: u8) -> bool {
@@ -209,9 +219,13 @@ mod tests {
             "key = \"abcdefgh\"\"ijklmnop\"",
             "\"abcdefghi\".join(\"jklmnop\")",
             "'abcdefgh' && 'ijklmnop'",
+            "key = \"abcdefgh\"  \"ijklmnop\"",
         ] {
-            assert_eq!(decoded(text), [], "{text}");
+            for shift in 0..70 {
+                assert_eq!(decoded(&(" ".repeat(shift) + text)), [], "{text} after {shift} blanks");
+            }
         }
+        assert_eq!(decoded("'column'  'abcdefghi' 'jklmnopq'"), [("abcdefghijklmnopq".to_owned(), "concatenation")]);
         assert_eq!(decoded("x = \"Some words \" + \"and others of them\" + y"), []);
         assert_eq!(decoded("a + b + \"abcdefghijklmnopq\" + c"), []);
     }

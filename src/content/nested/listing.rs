@@ -47,6 +47,13 @@ impl Listing {
     }
 }
 
+/// Adds a problem that is not told yet.
+pub(super) fn tell(problems: &mut Vec<Problem>, problem: Problem) {
+    if !problems.contains(&problem) {
+        problems.push(problem);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,12 +63,5 @@ mod tests {
         let mut listing = Listing::default();
         assert!(listing.has_room(MAX_NAMES) && !listing.has_room(1) && !listing.has_room(usize::MAX));
         assert_eq!(listing.problems.len(), 1);
-    }
-}
-
-/// Adds a problem that is not told yet.
-pub(super) fn tell(problems: &mut Vec<Problem>, problem: Problem) {
-    if !problems.contains(&problem) {
-        problems.push(problem);
     }
 }
