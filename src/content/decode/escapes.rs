@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{MAX_RUN, View, from, is_text, literals, mostly_text, named, nibble};
+use super::{MAX_RUN, View, is_text, literals, mostly_text, named, nibble};
 use crate::vector::classes::{Classes, STEP};
 
 /// Most bytes of a word before and after a place in it.
@@ -15,38 +15,52 @@ const BLANK: &[u8] = b"\\040";
 
 /// Calls `found` for each row of escapes that begins within `owned`.
 pub(super) fn views(text: &[u8], owned: Range<usize>, classes: &[Classes], found: &mut dyn FnMut(View)) {
-    let mut at = owned.start;
     let mut percents = Percents { part: owned.start, seen: 0 };
-    let mut told = 0;
+    // Up to where each kind was looked at. What one of them is part of says nothing of the others.
+    let mut passed = Passed::default();
     for (index, word) in classes.iter().enumerate() {
         let base = owned.start + index * STEP;
-        let mut bits = from(word.escape, base, at);
+        let mut bits = word.escape;
         while bits != 0 {
             let place = base + bits.trailing_zeros() as usize;
+            bits &= bits - 1;
             if place >= owned.end {
                 return;
             }
-            at = place + 1;
-            if text[place] == b'&' {
-                references(text, place, &mut at, &mut told, found);
-            } else if let Some(view) = escape(text, place, &mut percents) {
-                at = view.encoded.end.max(at);
-                found(view);
+            match text[place] {
+                b'&' if place >= passed.reference => references(text, place, &mut passed, found),
+                b'%' if percent(text, place).is_some() => {
+                    percents.next(text, place).and_then(|word| percent_view(text, word)).into_iter().for_each(&mut *found);
+                }
+                b'\\' if place >= passed.octal && text[place..].starts_with(BLANK) => {
+                    tell(octal_view(text, place), &mut passed.octal, found);
+                }
+                b'\\' if place >= passed.backslash && matches!(text.get(place + 1), Some(b'u' | b'x')) => {
+                    let row = numeric_view(text, place, backslash, "escapes").or_else(|| literals::unescaped(text, place));
+                    tell(row, &mut passed.backslash, found);
+                }
+                _ => {}
             }
-            bits = from(word.escape, base, at);
         }
     }
 }
 
-/// What the escape at `place` begins, if it begins anything.
-fn escape(text: &[u8], place: usize, percents: &mut Percents) -> Option<View> {
-    match text[place] {
-        b'%' if percent(text, place).is_some() => percents.next(text, place).and_then(|word| percent_view(text, word)),
-        b'\\' if text[place..].starts_with(BLANK) => octal_view(text, place),
-        b'\\' if matches!(text.get(place + 1), Some(b'u' | b'x')) => {
-            numeric_view(text, place, backslash, "escapes").or_else(|| literals::unescaped(text, place))
-        }
-        _ => None,
+/// Ends of what was found last.
+#[derive(Default)]
+struct Passed {
+    /// A row of character references by number, or one alone.
+    reference: usize,
+    /// A stretch with quotes.
+    quotes: usize,
+    octal: usize,
+    backslash: usize,
+}
+
+/// Hands a view on, and says where it ends.
+fn tell(view: Option<View>, passed: &mut usize, found: &mut dyn FnMut(View)) {
+    if let Some(view) = view {
+        *passed = view.encoded.end;
+        found(view);
     }
 }
 
@@ -79,17 +93,14 @@ impl Percents {
 }
 
 /// What the character reference at `place` begins: a row of numbers, a stretch with quotes, or both. The row may have the first quote of the stretch, and the stretch further rows;
-/// each is told for itself, so that it does not matter where a file is cut. `told` is the end of the last stretch.
-fn references(text: &[u8], place: usize, at: &mut usize, told: &mut usize, found: &mut dyn FnMut(View)) {
+/// each is told for itself, so that it does not matter where a file is cut.
+fn references(text: &[u8], place: usize, passed: &mut Passed, found: &mut dyn FnMut(View)) {
     let numbers = if text.get(place + 1) == Some(&b'#') { numeric_view(text, place, entity, "html-entities") } else { None };
     let row = numbers.as_ref().map_or(place..place + 1, |view| view.encoded.clone());
-    *at = row.end;
+    passed.reference = row.end;
     numbers.into_iter().for_each(&mut *found);
-    let quote = row.into_iter().find(|&at| at >= *told && is_quote(text, at));
-    if let Some(view) = quote.and_then(|quote| quotes_view(text, quote)) {
-        *told = view.encoded.end;
-        found(view);
-    }
+    let quote = row.into_iter().find(|&at| at >= passed.quotes && is_quote(text, at));
+    tell(quote.and_then(|quote| quotes_view(text, quote)), &mut passed.quotes, found);
 }
 
 fn percent(text: &[u8], at: usize) -> Option<u8> {
