@@ -162,7 +162,8 @@ impl Matcher<'_, '_> {
                     problems.push(Problem::Damaged("files of it are shorter than it says"));
                 }
             }
-            used.extend(group.stored().filter(|_| is_whole));
+            // Of files beyond the bound nothing was listed.
+            used.extend(group.stored().filter(|_| is_whole && budget.stopped().is_none()));
         }
         problems.dedup();
         self.found.problems(entry, problems);
